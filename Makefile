@@ -1,0 +1,76 @@
+# Hutong. `make help` lists what there is. Everything runs in .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PROTOS := $(wildcard proto/hutong/v1/*.proto)
+CODE   := server client tests
+# Two cores are the machine that we plan for.
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve certs test check format lint types imports proto proto-check proto-drift migration-check unit bench fuzz clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[server,dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Install into .venv
+
+certs: install ## Make development certificates under certs/
+	$(BIN)/python deploy/dev/make_certs.py
+
+demo: install ## Run the main job once, from a hospital's report to the doctor's prompt
+	$(BIN)/python deploy/demo/demo.py
+
+serve: install ## Keep the demo's registry running
+	$(BIN)/python deploy/demo/demo.py --serve
+
+test: check unit ## Every check and every test
+
+check: format-check lint types imports proto-check proto-drift migration-check ## All checks but the tests
+
+.PHONY: format-check
+format-check: install
+	$(BIN)/ruff format --check $(CODE) deploy
+
+format: install ## Format the code
+	$(BIN)/ruff format $(CODE) deploy
+	$(BIN)/ruff check --fix $(CODE) deploy
+
+lint: install
+	$(BIN)/ruff check $(CODE) deploy
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports --no-cache
+
+proto: install ## Generate code from proto/
+	$(BIN)/python -m grpc_tools.protoc -Iproto --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+	  --python_out=proto --pyi_out=proto --grpc_python_out=proto --mypy_grpc_out=proto $(PROTOS)
+
+proto-check: install
+	$(BIN)/buf lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/dev/proto_breaking.sh
+
+proto-drift: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/dev/proto_drift.sh
+
+migration-check: install
+	$(BIN)/python deploy/dev/migration_drift.py
+
+unit: install
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove what was made
+	rm -rf $(VENV) build var dist

@@ -1,0 +1,201 @@
+"""The rule book: who may rely on whose results of what, until when. All of it is data of the region, effective-dated.
+
+Dates are ISO "YYYY-MM-DD" strings in the region's time zone, inclusive at both ends; "" is open.
+Sources: 国卫医发〔2022〕6号 (recognition marks, quality assessment), regional catalogues.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hutong_server.domain.person import NameRule
+from hutong_server.domain.report import CodeKey, Instant
+
+
+class Tier(StrEnum):
+    """Tier of an institution."""
+
+    TERTIARY = "tertiary"
+    SECONDARY = "secondary"
+    TOWNSHIP = "township"
+    VILLAGE = "village"
+    PRIVATE = "private"
+    LABORATORY_CENTER = "laboratory_center"
+
+
+class Specialty(StrEnum):
+    """检验 or 检查 (国卫医发〔2022〕6号, article 2)."""
+
+    LABORATORY = "laboratory"
+    EXAMINATION = "examination"
+
+
+class TimeBase(StrEnum):
+    """From when a validity window counts."""
+
+    EFFECTIVE = "effective"
+    """Specimen or examination time."""
+    ISSUED = "issued"
+    """Report time."""
+
+
+class Dimension(StrEnum):
+    """What makes two results of one code comparable."""
+
+    SPECIMEN = "specimen"
+    COLLECTION = "collection"
+    BODY_PART = "body_part"
+    LATERALITY = "laterality"
+    METHOD = "method"
+    CONTRAST = "contrast"
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """An institution of the registry."""
+
+    code: str
+    name: str
+    tier: Tier
+    region: str
+    """Administrative division code (GB/T 2260); a prefix is an ancestor."""
+    alliances: tuple[str, ...] = ()
+    identifiers: tuple[CodeKey, ...] = ()
+    """(system, value) pairs by which documents name it, beside its code and its name."""
+    feed_interval_hours: int = 0
+    """Longest silence that is normal for its feed; 0: learned."""
+    access_suspended: bool = False
+    quality_suspended_since: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """First and last day of effect, inclusive; "" is open."""
+
+    valid_from: str = ""
+    valid_to: str = ""
+
+    def cover(self, day: str) -> bool:
+        """Whether the day (YYYY-MM-DD) lies within."""
+        return (not self.valid_from or self.valid_from <= day) and (not self.valid_to or day <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedItem:
+    """An item that may be recognised (互认项目)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    specialty: Specialty
+    item_class: str = ""
+    window_days: int = 0
+    """Validity window: whole days of 24 h, end inclusive. 0: never valid."""
+    time_base: TimeBase = TimeBase.EFFECTIVE
+    needs_images: bool = False
+    recognized: bool = True
+    """False: on the negative list."""
+    terms: tuple[tuple[Dimension, tuple[str, ...]], ...] = ()
+    """For each dimension that the item names, the terms that match. A report silent on a named one never matches."""
+    dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A local (or standard) code, narrowed by terms where needed, that leads to a recognised item."""
+
+    institution: str
+    """Code, or "*" for a standard system."""
+    system: str
+    code: str
+    item: str
+    terms: tuple[tuple[Dimension, str], ...] = ()
+    dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
+class QualityGrant:
+    """The right of an institution to carry a mark for items, given by a quality body after external assessment."""
+
+    institution: str
+    items: tuple[str, ...]
+    """Item codes, "class:NAME", "laboratory", "examination" or "*"."""
+    range: str
+    """"national", a region code, or the name of a region set."""
+    mark: str
+    """e.g. "浙HR"."""
+    quality_body: str = ""
+    dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of institutions: all conditions that are given must hold; within one condition, any value suffices."""
+
+    tiers: tuple[Tier, ...] = ()
+    regions: tuple[str, ...] = ()
+    alliances: tuple[str, ...] = ()
+    institutions: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+
+
+class Alike(StrEnum):
+    """What issuer and receiver must have in common."""
+
+    ALLIANCE = "alliance"
+    CITY = "city"
+    PROVINCE = "province"
+
+
+class QualityOf(StrEnum):
+    """Whose quality grant counts."""
+
+    PERFORMER = "performer"
+    READER = "reader"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionRule:
+    """A directed rule: results of `issued_by` count at `received_by`, under conditions."""
+
+    code: str
+    issued_by: Group
+    received_by: Group
+    items: tuple[str, ...] = ("*",)
+    read_by: Group | None = None
+    """The result must have been read by an institution of this group (remote reading)."""
+    alike: tuple[Alike, ...] = ()
+    quality_of: QualityOf = QualityOf.PERFORMER
+    dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatGround:
+    """A lawful ground to repeat an examination although a valid result exists."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    counts_as_refusal: bool = True
+    needs_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Institution `publisher` may publish for `performer`."""
+
+    publisher: str
+    performer: str
+    dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the region has decided for itself."""
+
+    region: str = ""
+    time_zone: str = "Asia/Shanghai"
+    """Of dates without a zone and of the days of grants and rules."""
+    name_rule: NameRule = NameRule.TOKENS
+    critical_flags: tuple[str, ...] = ("HH", "LL", "AA")
+    unknown_identifier_systems: str = "local"
+    """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": it does not count."""

@@ -1,0 +1,357 @@
+"""What the use cases ask of a store, in their own words. Implemented in store/, sealed by trust/.
+
+A store runs *jobs*: functions of a Reader or a Writer. A write job is durable when its future resolves; jobs of
+concurrent calls share one commit. A job may run more than once (a lost race, a deadlock), so it must have no effect
+but through its writer. Instants are milliseconds since 1970-01-01T00:00:00Z.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from hutong_server.domain.person import Demographics, PatientKey, Person
+from hutong_server.domain.recognition import Institution
+from hutong_server.domain.report import Instant, ResultFacts, VersionKey
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """One entry of the catalogue: any kind but institution. `body` is canonical JSON."""
+
+    kind: str
+    key: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """The index row of a report's current version: what charts and lists are answered from. No document."""
+
+    patient_key: PatientKey
+    report_id: bytes
+    """Random 16 bytes."""
+    institution: str
+    """Code of the publishing institution."""
+    version: int
+    """The registry's count, from 1."""
+    status: str
+    withdrawn: bool
+    disputed: bool
+    effective: Instant | None
+    issued: Instant | None
+    received: Instant
+    specialty: str
+    has_images: bool
+    results: tuple[ResultFacts, ...]
+    details: tuple[bytes, ...]
+    """By result: what a reader sees, in the wire form that api/ chose. Opaque here."""
+    header: bytes
+    """What a list shows of the report, in the wire form that api/ chose. Opaque here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportVersion:
+    """A version to keep."""
+
+    patient_key: PatientKey
+    report_id: bytes
+    version: int
+    digest: bytes
+    order: VersionKey
+    status: str
+    received: Instant
+    document: bytes
+    images: bytes
+    """Wire form of the images, opaque here."""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionHead:
+    """What is known of a stored version without its document."""
+
+    version: int
+    digest: bytes
+    order: VersionKey
+    status: str
+    received: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a report is: one row per (institution, identifier system, value), independent of the patient."""
+
+    key: bytes
+    """Keyed digest of (institution, system, value) or of the derived parts."""
+    report_id: bytes
+    patient_key: PatientKey
+    """Under which the report stands now. For a withdrawal that came first: a key of its own that no token leads to."""
+    current_version: int
+    derived: bool
+    held: bool = False
+    disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldReport:
+    """A report that is shown to nobody until an administrator says whose it is."""
+
+    held_id: bytes
+    """The report's id."""
+    patient_key: PatientKey
+    """Key of its own, which no token leads to."""
+    institution: str
+    received: Instant
+    reason: str
+    demographics: Demographics
+    tokens: tuple[bytes, ...]
+    """Tokens of the identifiers it came with; given to its key when it is made a person of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientStep:
+    """A step that joined or parted records; can be undone."""
+
+    step_id: bytes
+    action: str
+    """linked, unlinked, placed, placed_alone."""
+    records: tuple[PatientKey, ...]
+    reason: str
+    by: str
+    at: Instant
+    undone_at: Instant | None = None
+    undone_by: str = ""
+    held_id: bytes = b""
+    """For placed and placed_alone: the held report."""
+    undid: tuple[bytes, ...] = ()
+    """For unlinked: the link steps that it took back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecordRow:
+    """A record of the patient index, for administrators."""
+
+    key: PatientKey
+    person: PatientKey
+    demographics: Demographics
+    opened: Instant
+    reports: int
+    institutions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRecord:
+    """Who did what, about whom, when and why. Durable before the answer leaves."""
+
+    at: Instant
+    method: str
+    institution: str
+    role: str
+    certificate: str
+    """SHA-256 fingerprint of the caller's certificate, hex."""
+    request_id: str
+    outcome: str
+    practitioner: str = ""
+    department: str = ""
+    encounter: str = ""
+    encounter_class: str = ""
+    purpose: str = ""
+    patient_keys: tuple[PatientKey, ...] = ()
+    prompt_id: bytes = b""
+    reports: tuple[bytes, ...] = ()
+    """Ids of the reports whose content the answer carries, or that were published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What OpenChart returned."""
+
+    prompt_id: bytes
+    """16 bytes: keyed digest of (institution, request id, patient asked for), so that a repeat finds the same id."""
+    institution: str
+    patient_key: PatientKey | None
+    """The person's key; None when unknown or in doubt."""
+    at: Instant
+    outcome: str
+    rules_version: int
+    lines: tuple[tuple[str, bytes, int], ...]
+    """(item code, report id, result index) of each line."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """How far a feed has come, and what its habit is."""
+
+    institution: str
+    feed: str
+    position: str
+    last_received: Instant
+    longest_gap: int
+    """Milliseconds: the longest silence seen, forgotten slowly (see domain/feed.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """A page of the report rows of one person."""
+
+    institution: str = ""
+    taken_from: Instant | None = None
+    taken_before: Instant | None = None
+
+
+class Reader(Protocol):
+    """A consistent view of the store."""
+
+    def catalog_version(self) -> int: ...
+    def catalog_rows(self, kind: str = "", after: tuple[str, str] | None = None, limit: int = 0) -> list[CatalogRow]:
+        """Entries in force by (kind, key). `limit` 0: all."""
+
+    def institutions(self, after: str = "", limit: int = 0) -> list[Institution]:
+        """By code. `limit` 0: all."""
+
+    def institution(self, code: str) -> Institution | None: ...
+    def persons(self, tokens: Sequence[bytes]) -> list[Person]:
+        """The persons that the tokens lead to, each whole, by key. Placed held records are part of their person."""
+
+    def person_of(self, key: PatientKey) -> Person | None: ...
+    def reports(self, keys: Sequence[PatientKey], only: ReportFilter | None = None) -> list[StoredReport]:
+        """Index rows under these keys, any order: one indexed range read per key. Held and moved reports are absent."""
+
+    def report(self, key: PatientKey, report_id: bytes) -> StoredReport | None:
+        """One index row, unless held."""
+
+    def document(self, key: PatientKey, report_id: bytes, version: int) -> tuple[bytes, bytes] | None:
+        """(document, images) of a version."""
+
+    def versions(self, key: PatientKey, report_id: bytes) -> list[VersionHead]: ...
+    def identity(self, key: bytes) -> Identity | None: ...
+    def identity_of(self, report_id: bytes) -> Identity | None: ...
+    def feed(self, institution: str, feed: str) -> FeedStatus | None: ...
+    def feeds(self) -> list[FeedStatus]:
+        """One per institution: its most recent feed row, with the institution's longest gap. For coverage."""
+
+    def held(self, after: tuple[Instant, bytes] | None, limit: int) -> list[HeldReport]: ...
+    def held_report(self, held_id: bytes) -> HeldReport | None: ...
+    def patient_records(self, keys: Sequence[PatientKey]) -> list[PatientRecordRow]: ...
+    def steps(self, keys: Sequence[PatientKey]) -> list[PatientStep]:
+        """Steps that concern any of the records, newest first."""
+
+    def step(self, step_id: bytes) -> PatientStep | None: ...
+    def institution_counts(self, code: str) -> tuple[int, int]:
+        """(reports visible, reports held) of an institution."""
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the database does not answer."""
+
+
+class Writer(Reader, Protocol):
+    """A transaction. Everything or nothing of a job is kept."""
+
+    def lock(self, keys: Iterable[bytes]) -> None:
+        """Serialises with every other job that locks one of these keys, until the end of the transaction."""
+
+    def put_institution(self, row: Institution) -> None:
+        """Adds or replaces; raises the catalogue version."""
+
+    def apply_catalog(
+        self, put: Sequence[CatalogRow], remove: Sequence[tuple[str, str]], at: Instant, by: str, comment: str
+    ) -> int:
+        """Puts and removes entries, keeping every former version; returns the new catalogue version."""
+
+    def open_patient(self, key: PatientKey, demographics: Demographics, at: Instant, tokens: Sequence[bytes]) -> None:
+        """A new record, a person of its own, to which the tokens lead."""
+
+    def add_tokens(self, key: PatientKey, tokens: Sequence[bytes]) -> None: ...
+    def remove_tokens(self, key: PatientKey, tokens: Sequence[bytes]) -> None: ...
+    def put_step(self, step: PatientStep) -> None:
+        """Adds or replaces a step, and re-forms the persons concerned from the link steps that stand."""
+
+    def put_identity(self, identity: Identity) -> None:
+        """Adds or replaces by key."""
+
+    def put_version(self, version: ReportVersion) -> None: ...
+    def put_report(self, row: StoredReport, *, held: bool = False) -> None:
+        """Adds or replaces the index row by (patient_key, report_id). A held row is invisible to reports()."""
+
+    def set_held(self, key: PatientKey, report_id: bytes, held: bool) -> None: ...
+    def remove_report(self, key: PatientKey, report_id: bytes) -> None:
+        """Hides the report from this key: removes its index row (versions stay)."""
+
+    def put_held(self, held: HeldReport) -> None: ...
+    def remove_held(self, held_id: bytes) -> None: ...
+    def put_feed(self, status: FeedStatus) -> None: ...
+    def put_prompt(self, prompt: Prompt) -> None:
+        """Adds, or replaces what a repeat found."""
+
+    def record(self, access: AccessRecord) -> None: ...
+
+
+class StoreUnavailable(Exception):
+    """The database did not answer or refused; nothing was kept. Holds no parameters of the statement."""
+
+
+class Store(Protocol):
+    """Runs jobs. Thread-safe; sync. `read` blocks for one short read; `submit` returns at once."""
+
+    def read(self, job: Callable[[Reader], T]) -> T:
+        """Runs a read job in the calling thread, in one read transaction."""
+
+    def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
+        """Queues a write job; the future resolves after the commit that made it durable, or with the job's exception."""
+
+    def close(self) -> None:
+        """Finishes what is queued, then releases everything."""
+
+
+class Sealer(Protocol):
+    """Seals what must not be at rest in clear (AES-256-GCM). `context` is bound: a blob moved elsewhere does not open."""
+
+    def seal(self, plain: bytes, context: bytes) -> bytes: ...
+    def open(self, sealed: bytes, context: bytes) -> bytes: ...
+
+
+class Tokens(Protocol):
+    """Keyed digests."""
+
+    def patient(self, system: str, assigner: str, value: str) -> bytes:
+        """Token of a normalised patient identifier: 32 bytes of HMAC-SHA-256 under the token key."""
+
+    def digest(self, purpose: str, *parts: str) -> bytes:
+        """Keyed digest (32 bytes) of the parts, apart from that of every other purpose."""
+
+
+class Ids(Protocol):
+    """Opaque ids handed out: sealed, deterministic, bound to the audience they were given to."""
+
+    def seal(self, kind: str, audience: str, parts: Sequence[bytes]) -> str: ...
+    def open(self, kind: str, audience: str, text: str) -> tuple[bytes, ...] | None:
+        """None for anything that was not sealed for this kind and audience."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogDiff:
+    """A difference between two catalogues."""
+
+    change: str
+    """added, removed, changed."""
+    kind: str
+    key: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogImport:
+    """What files amount to.
+
+    Institutions are added or changed, never removed. `rows` replace everything in the `scopes` that the files name:
+    (kind, "") is the whole kind; (kind, "CODE|") is one institution's part of it (mappings, grants), so that importing
+    one hospital's mappings leaves the others' alone.
+    """
+
+    institutions: tuple[Institution, ...] = ()
+    rows: tuple[CatalogRow, ...] = ()
+    scopes: tuple[tuple[str, str], ...] = ()

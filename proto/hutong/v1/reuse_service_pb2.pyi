@@ -80,14 +80,16 @@ class PatientQuery(_message.Message):
     def __init__(self, identifiers: _Optional[_Iterable[_Union[_report_pb2.PatientIdentifier, _Mapping]]] = ..., demographics: _Optional[_Union[_report_pb2.Demographics, _Mapping]] = ...) -> None: ...
 
 class SourceCoverage(_message.Message):
-    __slots__ = ("source", "answer", "feeds_behind")
+    __slots__ = ("source", "answer", "feeds_behind", "feeds_behind_count")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     FEEDS_BEHIND_FIELD_NUMBER: _ClassVar[int]
+    FEEDS_BEHIND_COUNT_FIELD_NUMBER: _ClassVar[int]
     source: str
     answer: SourceAnswer
     feeds_behind: _containers.RepeatedCompositeFieldContainer[FeedBehind]
-    def __init__(self, source: _Optional[str] = ..., answer: _Optional[_Union[SourceAnswer, str]] = ..., feeds_behind: _Optional[_Iterable[_Union[FeedBehind, _Mapping]]] = ...) -> None: ...
+    feeds_behind_count: int
+    def __init__(self, source: _Optional[str] = ..., answer: _Optional[_Union[SourceAnswer, str]] = ..., feeds_behind: _Optional[_Iterable[_Union[FeedBehind, _Mapping]]] = ..., feeds_behind_count: _Optional[int] = ...) -> None: ...
 
 class FeedBehind(_message.Message):
     __slots__ = ("institution", "last_received_at")

@@ -88,8 +88,9 @@ class ReuseServiceServicer:
     def GetReport(self, request, context):
         """Returns one report whole.
 
-        Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that was
-        withdrawn from sight, and for one that is another patient's by now.
+        Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
+        held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
+        without results, with the document that withdrew it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

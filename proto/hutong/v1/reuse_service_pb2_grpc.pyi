@@ -55,8 +55,9 @@ class ReuseServiceStub:
     GetReport: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.GetReportRequest, _reuse_service_pb2.GetReportResponse]
     """Returns one report whole.
 
-    Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that was
-    withdrawn from sight, and for one that is another patient's by now.
+    Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
+    held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
+    without results, with the document that withdrew it.
     """
 
 @_typing.type_check_only
@@ -86,8 +87,9 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
     GetReport: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.GetReportRequest, _reuse_service_pb2.GetReportResponse]  # type: ignore[assignment]
     """Returns one report whole.
 
-    Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that was
-    withdrawn from sight, and for one that is another patient's by now.
+    Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
+    held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
+    without results, with the document that withdrew it.
     """
 
 class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -132,8 +134,9 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reuse_service_pb2.GetReportResponse, _abc.Awaitable[_reuse_service_pb2.GetReportResponse]]:
         """Returns one report whole.
 
-        Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that was
-        withdrawn from sight, and for one that is another patient's by now.
+        Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
+        held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
+        without results, with the document that withdrew it.
         """
 
 def add_ReuseServiceServicer_to_server(servicer: ReuseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -50,6 +50,8 @@ class StoredReport:
     """By result: what a reader sees, in the wire form that api/ chose. Opaque here."""
     header: bytes
     """What a list shows of the report, in the wire form that api/ chose. Opaque here."""
+    categories: tuple[str, ...] = ()
+    """Category codes of the source, e.g. "LAB"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Identity:
     derived: bool
     held: bool = False
     disputed: bool = False
+    former_keys: tuple[PatientKey, ...] = ()
+    """Keys under which earlier versions stand: the report named another patient then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,8 @@ class HeldReport:
     demographics: Demographics
     tokens: tuple[bytes, ...]
     """Tokens of the identifiers it came with; given to its key when it is made a person of its own."""
+    placed: bool = False
+    """True once an administrator has said whose it is; kept, so that the step can be undone. held() leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _tokens(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 _COMPARE: dict[NameRule, Callable[[tuple[str, ...], tuple[str, ...]], bool]] = {
     NameRule.EXACT: _exact,
     NameRule.TOKENS: _tokens,
-    NameRule.IGNORE: lambda a, b: True,
+    NameRule.IGNORE: lambda _a, _b: True,
 }
 
 
@@ -112,3 +112,22 @@ class Person:
 def agreeing(persons: Iterable[Person], demographics: Demographics, rule: NameRule) -> tuple[Person, ...]:
     """The persons with whom everything agrees. Exactly one is an answer; none or several are doubt."""
     return tuple(person for person in persons if person.agrees(demographics, rule))
+
+
+def covers(own: Demographics, other: Demographics) -> bool:
+    """Whether `own` already says all that `other` says, so that nothing is learned from `other`."""
+    return (
+        (not other.birth_date or own.birth_date == other.birth_date)
+        and (not other.sex or own.sex == other.sex)
+        and all(names_agree((name,), own.names, NameRule.EXACT) for name in other.names)
+    )
+
+
+def surely_same(a: Demographics, b: Demographics, rule: NameRule) -> bool:
+    """Whether two records positively agree in birth date and name: enough to link what two identifiers lead to."""
+    return bool(
+        a.birth_date
+        and len(a.birth_date) == 10
+        and a.birth_date == b.birth_date
+        and names_agree(a.names, b.names, rule)
+    ) and not contradict(a, b, rule)

@@ -198,4 +198,4 @@ class Policy:
     name_rule: NameRule = NameRule.TOKENS
     critical_flags: tuple[str, ...] = ("HH", "LL", "AA")
     unknown_identifier_systems: str = "local"
-    """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": it does not count."""
+    """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": not at all."""

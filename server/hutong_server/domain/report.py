@@ -144,8 +144,10 @@ class Concept:
     @property
     def words(self) -> str:
         """The text, else the first display, else the first code."""
-        return self.text or next((c.display for c in self.coding if c.display), "") or next(
-            (c.code for c in self.coding if c.code), ""
+        return (
+            self.text
+            or next((c.display for c in self.coding if c.display), "")
+            or next((c.code for c in self.coding if c.code), "")
         )
 
 
@@ -328,7 +330,7 @@ class Report:
     identity_value: str
     """Business identifier (first with a value); both "" when the report has none."""
     derived_identity: tuple[str, ...]
-    """What the identity is derived from when there is no identifier. First part names the way: "fullUrl", "id", "facts".
+    """What the identity is derived from when there is no identifier. First part says how: "fullUrl", "id", "facts".
     For "facts" the parts are code, effective time, specimen and order; the use case adds the patient."""
     version: VersionKey
     identifiers: tuple[RawIdentifier, ...]

@@ -1,0 +1,131 @@
+"""What every question about a patient has in common: who asks, whose chart it is, and the record of the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hutong_server.domain.caller import Caller
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.identifiers import IdentifierFault, normalise
+from hutong_server.domain.person import Demographics, Person, agreeing
+from hutong_server.domain.report import Instant, Issue, RawIdentifier, Severity
+from hutong_server.domain.reuse import ReportFacts
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.store.base import AccessRecord, Reader, StoredReport, Tokens
+
+
+class Outcome(StrEnum):
+    """What an answer amounts to."""
+
+    FOUND = "found"
+    NONE = "none"
+    PARTIAL = "partial"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who asks, in which visit and why. The institution is the certificate's."""
+
+    practitioner: str
+    encounter: str
+    purpose: str
+    department: str = ""
+    encounter_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientQuery:
+    """Whose chart: identifiers as written, and what the chart says of the person."""
+
+    identifiers: tuple[RawIdentifier, ...]
+    demographics: Demographics
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who the patient is: one person, nobody known, or doubt."""
+
+    person: Person | None
+    in_doubt: bool = False
+
+
+def tokens_of(query: PatientQuery, institution: str, book: RuleBook, tokens: Tokens) -> tuple[bytes, ...]:
+    """Tokens of the identifiers of a chart.
+
+    Raises HutongError(PATIENT_IDENTIFIER_INVALID) for one that fails its check: a doctor who mistyped a number should
+    learn it, and not be told that nothing exists; PATIENT_IDENTIFIER_MISSING when none counts.
+    """
+    found: dict[bytes, None] = {}
+    for raw in query.identifiers:
+        identifier = normalise(raw, book.identifier_systems, institution, book.policy)
+        if isinstance(identifier, IdentifierFault):
+            issue = Issue(Severity.ERROR, Reason.PATIENT_IDENTIFIER_INVALID.value, raw.path, identifier.message)
+            raise HutongError(Reason.PATIENT_IDENTIFIER_INVALID, "a patient identifier fails its check", (issue,))
+        if identifier is not None:
+            found[tokens.patient(identifier.system, identifier.assigner, identifier.value)] = None
+    if not found:
+        issue = Issue(
+            Severity.ERROR,
+            Reason.PATIENT_IDENTIFIER_MISSING.value,
+            "patient.identifiers",
+            "no identifier that counts in this region",
+        )
+        raise HutongError(Reason.PATIENT_IDENTIFIER_MISSING, "the patient has no identifier that counts", (issue,))
+    return tuple(found)
+
+
+def find(reader: Reader, tokens: Sequence[bytes], demographics: Demographics, book: RuleBook) -> Found:
+    """The one person with whom everything agrees. Identifiers that lead to several such persons, or only to persons
+    who contradict, are doubt.
+    """
+    persons = reader.persons(tokens)
+    if not persons:
+        return Found(None)
+    match = agreeing(persons, demographics, book.policy.name_rule)
+    return Found(match[0]) if len(match) == 1 else Found(None, in_doubt=True)
+
+
+def facts_of(row: StoredReport) -> ReportFacts:
+    """What rules judge of a stored report."""
+    return ReportFacts(
+        report_id=row.report_id,
+        issuer=row.institution,
+        status=row.status,
+        withdrawn=row.withdrawn,
+        superseded=False,
+        disputed=row.disputed,
+        issued=row.issued,
+    )
+
+
+def access(
+    method: str,
+    caller: Caller,
+    context: Context,
+    request_id: str,
+    outcome: str,
+    now: Instant,
+    *,
+    person: Person | None,
+    reports: Sequence[bytes],
+    prompt_id: bytes = b"",
+) -> AccessRecord:
+    """The record of an answer: the same for a patient who is unknown and one who has nothing to show."""
+    return AccessRecord(
+        at=now,
+        method=method,
+        institution=caller.institution,
+        role=caller.role.value,
+        certificate=caller.certificate,
+        request_id=request_id,
+        outcome=outcome,
+        practitioner=context.practitioner,
+        department=context.department,
+        encounter=context.encounter,
+        encounter_class=context.encounter_class,
+        purpose=context.purpose,
+        patient_keys=person.keys if person else (),
+        prompt_id=prompt_id,
+        reports=tuple(dict.fromkeys(reports)),
+    )

@@ -1,0 +1,125 @@
+"""Onboarding: institutions are added, changed, suspended and looked at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from hutong_server.domain.caller import Caller
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.recognition import Institution
+from hutong_server.domain.report import Instant, Issue, Severity
+from hutong_server.store.base import AccessRecord, FeedStatus, Reader, Writer
+
+OPERATOR = "registry"
+"""Code of the registry's own operator: its administrators' certificates carry it; it publishes and asks nothing."""
+
+
+class Scope(StrEnum):
+    """What a suspension reaches."""
+
+    ACCESS = "access"
+    QUALITY = "quality"
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionState:
+    """An institution with what is known of its feed and its reports."""
+
+    institution: Institution
+    feed: FeedStatus | None = None
+    reports: int = 0
+    held: int = 0
+
+
+def put_institution(
+    institution: Institution, *, update: bool, caller: Caller, now: Instant, request_id: str
+) -> Callable[[Writer], bool]:
+    """The write job that adds or changes an institution; True when it was new.
+
+    State (suspensions) is never changed by it. Raises ALREADY_EXISTS for other content without `update`, and
+    REQUEST_INVALID for the operator's own code.
+    """
+
+    def job(writer: Writer) -> bool:
+        if institution.code == OPERATOR:
+            issue = Issue(
+                Severity.ERROR, Reason.REQUEST_INVALID.value, "institution.code", "this code is the registry's own"
+            )
+            raise HutongError(Reason.REQUEST_INVALID, "this code is the registry's own", (issue,))
+        known = writer.institution(institution.code)
+        wanted = institution
+        if known is not None:
+            wanted = replace(
+                institution,
+                access_suspended=known.access_suspended,
+                quality_suspended_since=known.quality_suspended_since,
+            )
+            if wanted != known and not update:
+                raise HutongError(Reason.ALREADY_EXISTS, "the institution exists with other content; update it instead")
+        if wanted != known:
+            writer.put_institution(wanted)
+        writer.record(
+            admin_access("PutInstitution", caller, "unchanged" if wanted == known else "done", now, request_id)
+        )
+        return known is None
+
+    return job
+
+
+def suspend_institution(
+    code: str, scope: Scope, *, since: Instant, lift: bool, caller: Caller, now: Instant, request_id: str
+) -> Callable[[Writer], Institution]:
+    """The write job that suspends, or lifts a suspension. Raises NOT_FOUND for an unknown code."""
+
+    def job(writer: Writer) -> Institution:
+        known = _known(writer, code)
+        if scope is Scope.ACCESS:
+            wanted = replace(known, access_suspended=not lift)
+        else:
+            wanted = replace(known, quality_suspended_since=None if lift else since)
+        if wanted != known:
+            writer.put_institution(wanted)
+        outcome = f"{'lifted' if lift else 'suspended'}:{scope.value}:{code}"
+        writer.record(admin_access("SuspendInstitution", caller, outcome, now, request_id))
+        return wanted
+
+    return job
+
+
+def show_institution(code: str, reader: Reader) -> InstitutionState:
+    """One institution with its feed and counts. Raises NOT_FOUND."""
+    institution = _known(reader, code)
+    feed = next((status for status in reader.feeds() if status.institution == code), None)
+    reports, held = reader.institution_counts(code)
+    return InstitutionState(institution, feed, reports, held)
+
+
+def list_institutions(after: str, limit: int, reader: Reader) -> tuple[list[InstitutionState], bool]:
+    """A page by code, and whether more follow."""
+    rows = reader.institutions(after, limit + 1)
+    feeds = {status.institution: status for status in reader.feeds()}
+    return [InstitutionState(row, feeds.get(row.code)) for row in rows[:limit]], len(rows) > limit
+
+
+def _known(reader: Reader, code: str) -> Institution:
+    known = reader.institution(code)
+    if known is None:
+        raise HutongError(Reason.NOT_FOUND, "no such institution")
+    return known
+
+
+def admin_access(
+    method: str, caller: Caller, outcome: str, now: Instant, request_id: str, **about: tuple[bytes, ...]
+) -> AccessRecord:
+    """The record of an administrator's call."""
+    return AccessRecord(
+        at=now,
+        method=method,
+        institution=caller.institution,
+        role=caller.role.value,
+        certificate=caller.certificate,
+        request_id=request_id,
+        outcome=outcome,
+        patient_keys=about.get("patient_keys", ()),
+        reports=about.get("reports", ()),
+    )

@@ -1,0 +1,91 @@
+"""A chart was opened: which earlier results can be reused, until when, under which mark, and why not the others."""
+
+from dataclasses import dataclass
+
+from hutong_server.domain.caller import Caller
+from hutong_server.domain.prompt import Prompted, prompt
+from hutong_server.domain.report import Instant
+from hutong_server.domain.reuse import Request
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.store.base import AccessRecord, Prompt, Reader, StoredReport, Tokens, Writer
+from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, facts_of, find, tokens_of
+
+MAX_NOT_REUSABLE = 500
+"""More results than these are counted, not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChart:
+    """The question."""
+
+    request_id: str
+    patient: PatientQuery
+    context: Context
+    caller: Caller
+    include_not_reusable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChartAnswer:
+    """The prompt, and what must be durable before it leaves."""
+
+    outcome: Outcome
+    prompted: Prompted
+    rows: dict[bytes, StoredReport]
+    """By report id: the rows that the prompt speaks of."""
+    kept: Prompt
+    record: AccessRecord
+
+    def keep(self, writer: Writer) -> None:
+        """The write job: prompt and access record."""
+        writer.put_prompt(self.kept)
+        writer.record(self.record)
+
+
+def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, now: Instant) -> ChartAnswer:
+    """Answers from index rows, judged at `now`.
+
+    Raises HutongError for an identifier that fails its check or when none counts.
+    """
+    patient = tokens_of(ask.patient, ask.caller.institution, book, tokens)
+    found = find(reader, patient, ask.patient.demographics, book)
+    stored = reader.reports(found.person.keys) if found.person else []
+    rows = {row.report_id: row for row in stored}
+    request = Request(ask.caller.institution, now)
+    prompted = prompt(((facts_of(row), row.results) for row in stored), request, book)
+    outcome = Outcome.IN_DOUBT if found.in_doubt else Outcome.FOUND if prompted.lines else Outcome.NONE
+    # The id is a digest of what was asked, so a repeat finds the same prompt without a look-up, and a request id that
+    # is used again for another patient makes another prompt instead of a mix of two.
+    prompt_id = tokens.digest(
+        "prompt", ask.caller.institution, ask.request_id, *sorted(token.hex() for token in patient)
+    )[:16]
+    shown = [line.best for line in prompted.lines] + [newer for line in prompted.lines for newer in line.newer]
+    if ask.include_not_reusable:
+        shown += prompted.not_reusable[:MAX_NOT_REUSABLE]
+    return ChartAnswer(
+        outcome=outcome,
+        prompted=prompted,
+        rows=rows,
+        kept=Prompt(
+            prompt_id=prompt_id,
+            institution=ask.caller.institution,
+            patient_key=found.person.key if found.person else None,
+            at=now,
+            outcome=outcome.value,
+            rules_version=book.version,
+            lines=tuple(
+                (line.item.code, line.best.report.report_id, line.best.result.ordinal) for line in prompted.lines
+            ),
+        ),
+        record=access(
+            "OpenChart",
+            ask.caller,
+            ask.context,
+            ask.request_id,
+            outcome.value,
+            now,
+            person=found.person,
+            reports=[judged.report.report_id for judged in shown],
+            prompt_id=prompt_id,
+        ),
+    )

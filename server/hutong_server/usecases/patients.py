@@ -1,0 +1,216 @@
+"""The administrator's work on the patient index: what is held, whose it is, which records are one person.
+
+Every step is recorded with who did it and why, and can be undone.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hutong_server.domain.caller import Caller
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.person import PatientKey, Person, agreeing
+from hutong_server.domain.report import Instant
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.store.base import AccessRecord, HeldReport, PatientRecordRow, PatientStep, Reader, Writer
+from hutong_server.usecases.institutions import admin_access
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What every step needs: who does it, why, and when."""
+
+    caller: Caller
+    reason: str
+    now: Instant
+    request_id: str = ""
+
+    @property
+    def by(self) -> str:
+        """As it is recorded."""
+        return f"{self.caller.institution}/{self.caller.role.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person as an administrator sees it."""
+
+    records: tuple[PatientRecordRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    """A held report and the persons it may belong to."""
+
+    held: HeldReport
+    candidates: tuple[PersonView, ...]
+
+
+def list_held(
+    after: tuple[Instant, bytes] | None, limit: int, reader: Reader, book: RuleBook
+) -> tuple[list[HeldView], bool]:
+    """A page of held reports, oldest first, with the persons that agree; and whether more follow."""
+    rows = reader.held(after, limit + 1)
+    return [HeldView(row, _candidates(row, reader, book)) for row in rows[:limit]], len(rows) > limit
+
+
+def show_patient(tokens: Sequence[bytes], reader: Reader) -> tuple[list[PersonView], list[PatientStep]]:
+    """The persons under the tokens and the steps that formed them; empty for an unknown patient."""
+    persons = reader.persons(tokens)
+    keys = [key for person in persons for key in person.keys]
+    return [_view(person, reader) for person in persons], reader.steps(keys)
+
+
+def place_held(held_id: bytes, record: PatientKey | None, step: Step) -> Callable[[Writer], PatientStep]:
+    """The write job that places a held report with the person of `record`, or makes it a person of its own (None).
+
+    Raises NOT_FOUND for an unknown report or record, STATE_CONFLICT when it is not held any more.
+    """
+
+    def job(writer: Writer) -> PatientStep:
+        writer.lock([held_id])
+        held = writer.held_report(held_id)
+        if held is None:
+            raise HutongError(Reason.NOT_FOUND, "no such held report")
+        if held.placed:
+            raise HutongError(Reason.STATE_CONFLICT, "the report is placed already; undo that step first")
+        if record is not None and not writer.patient_records([record]):
+            raise HutongError(Reason.NOT_FOUND, "no such record")
+        _open_key(writer, held, step.now)
+        if record is None:
+            done = _step("placed_alone", (held.patient_key,), step, held_id=held_id)
+        else:
+            done = _step("placed", (held.patient_key, record), step, held_id=held_id)
+        writer.put_step(done)
+        _placed(writer, done, stands=True)
+        writer.record(_access("PlaceHeldReport", done, step, (held_id,)))
+        return done
+
+    return job
+
+
+def link(one: PatientKey, other: PatientKey, step: Step) -> Callable[[Writer], PatientStep]:
+    """The write job that links two persons. Idempotent: records of one person already are left as they are."""
+
+    def job(writer: Writer) -> PatientStep:
+        writer.lock(sorted((one, other)))
+        known = {row.key: row for row in writer.patient_records([one, other])}
+        if one not in known or other not in known:
+            raise HutongError(Reason.NOT_FOUND, "no such record")
+        standing = _standing(writer, one, other)
+        if standing is not None:
+            return standing
+        if known[one].person == known[other].person:
+            raise HutongError(Reason.STATE_CONFLICT, "both records are of one person already")
+        done = _step("linked", (one, other), step)
+        writer.put_step(done)
+        writer.record(_access("LinkPatients", done, step))
+        return done
+
+    return job
+
+
+def unlink(record: PatientKey, step: Step) -> Callable[[Writer], PatientStep]:
+    """The write job that takes a record out of its person. Raises STATE_CONFLICT when it is alone already."""
+
+    def job(writer: Writer) -> PatientStep:
+        writer.lock([record])
+        if not writer.patient_records([record]):
+            raise HutongError(Reason.NOT_FOUND, "no such record")
+        links = [
+            each
+            for each in writer.steps([record])
+            if each.undone_at is None and len(each.records) == 2 and record in each.records
+        ]
+        links = [each for each in links if each.action in ("linked", "placed")]
+        if not links:
+            raise HutongError(Reason.STATE_CONFLICT, "the record is alone already")
+        done = replace(_step("unlinked", (record,), step), undid=tuple(each.step_id for each in links))
+        for each in links:
+            writer.put_step(replace(each, undone_at=step.now, undone_by=step.by))
+            _placed(writer, each, stands=False)
+        writer.put_step(done)
+        writer.record(_access("UnlinkPatient", done, step))
+        return done
+
+    return job
+
+
+def undo(step_id: bytes, step: Step) -> Callable[[Writer], PatientStep]:
+    """The write job that undoes a step. Raises NOT_FOUND, and STATE_CONFLICT when it was undone already."""
+
+    def job(writer: Writer) -> PatientStep:
+        writer.lock([step_id])
+        known = writer.step(step_id)
+        if known is None:
+            raise HutongError(Reason.NOT_FOUND, "no such step")
+        if known.undone_at is not None:
+            raise HutongError(Reason.STATE_CONFLICT, "the step was undone already")
+        done = replace(known, undone_at=step.now, undone_by=step.by)
+        writer.put_step(done)
+        _placed(writer, known, stands=False)
+        for former in filter(None, map(writer.step, known.undid)):
+            writer.put_step(replace(former, undone_at=None, undone_by=""))
+            _placed(writer, former, stands=True)
+        writer.record(_access("UndoPatientStep", done, step))
+        return done
+
+    return job
+
+
+def _open_key(writer: Writer, held: HeldReport, now: Instant) -> None:
+    """A held report's own key becomes a record of the index when the report is placed for the first time."""
+    if not writer.patient_records([held.patient_key]):
+        writer.open_patient(held.patient_key, held.demographics, now, ())
+
+
+def _placed(writer: Writer, placing: PatientStep, *, stands: bool) -> None:
+    """Shows the report that a placing step is about, or holds it again when the step no longer stands."""
+    held = writer.held_report(placing.held_id) if placing.held_id else None
+    if held is None:
+        return
+    if placing.action == "placed_alone":
+        (writer.add_tokens if stands else writer.remove_tokens)(held.patient_key, held.tokens)
+    writer.put_held(replace(held, placed=stands))
+    identity = writer.identity_of(held.held_id)
+    if identity is not None and identity.patient_key == held.patient_key:
+        writer.set_held(held.patient_key, held.held_id, not stands)
+        writer.put_identity(replace(identity, held=not stands))
+
+
+def _standing(writer: Writer, one: PatientKey, other: PatientKey) -> PatientStep | None:
+    return next(
+        (
+            each
+            for each in writer.steps([one])
+            if each.undone_at is None and each.action == "linked" and set(each.records) == {one, other}
+        ),
+        None,
+    )
+
+
+def _step(action: str, records: tuple[PatientKey, ...], step: Step, held_id: bytes = b"") -> PatientStep:
+    return PatientStep(
+        step_id=secrets.token_bytes(16),
+        action=action,
+        records=records,
+        reason=step.reason,
+        by=step.by,
+        at=step.now,
+        held_id=held_id,
+    )
+
+
+def _candidates(held: HeldReport, reader: Reader, book: RuleBook) -> tuple[PersonView, ...]:
+    persons = reader.persons(held.tokens) if held.tokens else []
+    return tuple(_view(person, reader) for person in agreeing(persons, held.demographics, book.policy.name_rule))
+
+
+def _view(person: Person, reader: Reader) -> PersonView:
+    return PersonView(tuple(reader.patient_records(person.keys)))
+
+
+def _access(method: str, done: PatientStep, step: Step, reports: tuple[bytes, ...] = ()) -> AccessRecord:
+    return admin_access(
+        method, step.caller, done.action, step.now, step.request_id, patient_keys=done.records, reports=reports
+    )

@@ -1,0 +1,134 @@
+"""What an administrator's certificate may call: institutions, catalogue, patient index."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+
+import grpc
+from hutong.v1 import catalog_service_pb2 as catalog
+from hutong.v1 import patient_service_pb2 as patients
+from hutong.v1 import report_pb2 as v1
+from hutong.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from hutong.v1.patient_service_pb2_grpc import PatientServiceStub
+
+from hutong_client.calls import unary
+from hutong_client.queries import timestamp
+
+IMPORT_DEADLINE = 120.0
+"""Seconds for an import: the catalogue of a region is read, checked and compared whole."""
+
+
+class AdminClient:
+    """Typed calls of CatalogService and PatientService. Every call raises HutongCallError when it does not succeed."""
+
+    def __init__(self, channel: grpc.aio.Channel, deadline: float) -> None:
+        self._catalog = CatalogServiceStub(channel)
+        self._patients = PatientServiceStub(channel)
+        self.deadline = deadline
+        """Seconds for each call but an import."""
+
+    async def put_institution(
+        self, institution: catalog.Institution, *, update: bool = False
+    ) -> catalog.PutInstitutionResponse:
+        """Adds an institution; with `update` also changes one. Idempotent."""
+        request = catalog.PutInstitutionRequest(institution=institution, update=update)
+        return await unary(self._catalog.PutInstitution, request, self.deadline)
+
+    async def institutions(self, *, page_size: int = 0) -> AsyncIterator[catalog.Institution]:
+        """All institutions by code, page after page."""
+        token = ""
+        while True:
+            request = catalog.ListInstitutionsRequest(page_size=page_size, page_token=token)
+            page = await unary(self._catalog.ListInstitutions, request, self.deadline)
+            for institution in page.institutions:
+                yield institution
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def get_institution(self, code: str) -> catalog.Institution:
+        """One institution with its counts. Raises NotFound."""
+        request = catalog.GetInstitutionRequest(code=code)
+        return (await unary(self._catalog.GetInstitution, request, self.deadline)).institution
+
+    async def suspend_institution(
+        self, code: str, *, scope: str, reason: str, since: datetime | None = None, lift: bool = False
+    ) -> catalog.Institution:
+        """Suspends `scope` ("access" or "quality") of an institution, or lifts it. Idempotent.
+
+        Args:
+            code: the institution.
+            scope: "access": its calls fail, its results stay. "quality": results taken from `since` on are never
+                reusable, its calls go on.
+            reason: why, for the record. No patient data.
+            since: for quality; None: from now on.
+            lift: end the suspension instead.
+        """
+        request = catalog.SuspendInstitutionRequest(
+            code=code, scope=f"SUSPENSION_SCOPE_{scope.upper()}", since=timestamp(since), lift=lift, reason=reason
+        )
+        return (await unary(self._catalog.SuspendInstitution, request, self.deadline)).institution
+
+    async def import_catalog(
+        self, files: Iterable[tuple[str, bytes]], *, dry_run: bool = False, comment: str = ""
+    ) -> catalog.ImportCatalogResponse:
+        """Imports catalogue files (name, content), all or nothing; with `dry_run` only tells the difference.
+
+        Raises:
+            CatalogInvalid: `violations` lists every error with file:line:column.
+        """
+        request = catalog.ImportCatalogRequest(
+            files=[catalog.CatalogFile(name=name, content=content) for name, content in files],
+            dry_run=dry_run,
+            comment=comment,
+        )
+        return await unary(self._catalog.ImportCatalog, request, max(self.deadline, IMPORT_DEADLINE))
+
+    async def catalog_pages(
+        self, kind: str = "", *, page_size: int = 1000
+    ) -> AsyncIterator[catalog.ListCatalogEntriesResponse]:
+        """The catalogue in force by kind and key, page after page."""
+        token = ""
+        while True:
+            request = catalog.ListCatalogEntriesRequest(kind=kind, page_size=page_size, page_token=token)
+            page = await unary(self._catalog.ListCatalogEntries, request, self.deadline)
+            yield page
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def held_reports(self, *, page_size: int = 0) -> AsyncIterator[patients.HeldReport]:
+        """Reports that wait for an administrator, oldest first, page after page."""
+        token = ""
+        while True:
+            request = patients.ListHeldReportsRequest(page_size=page_size, page_token=token)
+            page = await unary(self._patients.ListHeldReports, request, self.deadline)
+            for held in page.held:
+                yield held
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def show_patient(self, identifier: v1.PatientIdentifier) -> patients.ShowPatientResponse:
+        """The persons under an identifier and the steps taken; empty for an unknown one."""
+        request = patients.ShowPatientRequest(identifier=identifier)
+        return await unary(self._patients.ShowPatient, request, self.deadline)
+
+    async def place_held_report(self, held: str, *, record: str = "", reason: str) -> patients.PatientStep:
+        """Places a held report with the person of `record`, or makes it a person of its own. Not retried."""
+        request = patients.PlaceHeldReportRequest(held=held, record=record, reason=reason)
+        return (await unary(self._patients.PlaceHeldReport, request, self.deadline)).step
+
+    async def link_patients(self, record: str, other_record: str, *, reason: str) -> patients.PatientStep:
+        """Links the persons of two records. Idempotent."""
+        request = patients.LinkPatientsRequest(record=record, other_record=other_record, reason=reason)
+        return (await unary(self._patients.LinkPatients, request, self.deadline)).step
+
+    async def unlink_patient(self, record: str, *, reason: str) -> patients.PatientStep:
+        """Takes one record out of its person. Not retried."""
+        request = patients.UnlinkPatientRequest(record=record, reason=reason)
+        return (await unary(self._patients.UnlinkPatient, request, self.deadline)).step
+
+    async def undo_patient_step(self, step: str, *, reason: str) -> patients.PatientStep:
+        """Undoes one step. Not retried."""
+        request = patients.UndoPatientStepRequest(step=step, reason=reason)
+        return (await unary(self._patients.UndoPatientStep, request, self.deadline)).step

@@ -1,0 +1,142 @@
+"""A channel to a registry: mutual TLS from files, retries, keepalive and limits, set once for every caller."""
+
+import json
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import PublicFormat
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Most bytes of one message either way. The registry's own limit (8 MiB by default) is what counts; this one only
+keeps a fault on either side from filling the memory."""
+
+RETRIED_METHODS = (
+    "hutong.v1.RegistryService/PublishReport",
+    "hutong.v1.RegistryService/GetFeedStatus",
+    "hutong.v1.ReuseService/OpenChart",
+    "hutong.v1.ReuseService/ListReports",
+    "hutong.v1.ReuseService/GetReport",
+    "hutong.v1.CatalogService/PutInstitution",
+    "hutong.v1.CatalogService/ListInstitutions",
+    "hutong.v1.CatalogService/GetInstitution",
+    "hutong.v1.CatalogService/SuspendInstitution",
+    "hutong.v1.CatalogService/ImportCatalog",
+    "hutong.v1.CatalogService/ListCatalogEntries",
+    "hutong.v1.PatientService/ListHeldReports",
+    "hutong.v1.PatientService/ShowPatient",
+    "hutong.v1.PatientService/LinkPatients",
+)
+"""Idempotent methods: gRPC sends them again by itself when the registry was UNAVAILABLE."""
+
+NOT_RETRIED_METHODS = (
+    "hutong.v1.RegistryService/PublishReports",  # publishing.py resumes the stream itself
+    "hutong.v1.PatientService/PlaceHeldReport",  # a second try would find the first one's work and fail
+    "hutong.v1.PatientService/UnlinkPatient",
+    "hutong.v1.PatientService/UndoPatientStep",
+)
+"""Methods that gRPC must not send twice."""
+
+_RETRY_POLICY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+
+
+class TlsFilesInvalid(Exception):
+    """A certificate or key file cannot be used. The text names the file and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files for mutual TLS: the registry's CA, this institution's certificate (with its chain) and its key."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Channel credentials from the files as they are now.
+
+        Raises:
+            TlsFilesInvalid: a file is missing, not PEM, the key does not fit, or others can read the key.
+        """
+        ca, chain, key = _read(self.ca), _read(self.certificate), _read(self.key)
+        if self.key.stat().st_mode & stat.S_IROTH:
+            raise TlsFilesInvalid(f"{self.key}: everyone on this computer can read this key; run: chmod 600 {self.key}")
+        _certificates(ca, self.ca)
+        own = _certificates(chain, self.certificate)[0]
+        try:
+            private = serialization.load_pem_private_key(key, password=None)
+        except (ValueError, TypeError) as error:
+            raise TlsFilesInvalid(f"{self.key}: not an unencrypted private key in PEM form") from error
+        form = serialization.Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        if private.public_key().public_bytes(*form) != own.public_key().public_bytes(*form):
+            raise TlsFilesInvalid(f"{self.key}: this key does not belong to the certificate {self.certificate}")
+        return grpc.ssl_channel_credentials(ca, key, chain)
+
+
+def open_channel(
+    registry: str, tls: TlsFiles, *, server_name: str = "", options: Sequence[tuple[str, str | int]] = ()
+) -> grpc.aio.Channel:
+    """A channel to `registry` ("HOST:PORT"). Connects on the first call, and again by itself after a break.
+
+    Args:
+        registry: where the registry listens.
+        tls: the files; read now, so renewed certificates need a new channel.
+        server_name: the name in the registry's certificate, when it is reached under another one.
+        options: further gRPC options; they win over the ones set here.
+
+    Raises:
+        TlsFilesInvalid: a file cannot be used.
+    """
+    named = [("grpc.ssl_target_name_override", server_name)] if server_name else []
+    return grpc.aio.secure_channel(registry, tls.credentials(), options=[*_OPTIONS, *named, *options])
+
+
+def service_config() -> str:
+    """The gRPC service config (JSON): which methods are retried, and how."""
+    names = [dict(zip(("service", "method"), path.split("/"), strict=True)) for path in RETRIED_METHODS]
+    return json.dumps(
+        {
+            "methodConfig": [{"name": names, "retryPolicy": _RETRY_POLICY}],
+            # A registry in trouble is not to be buried under retries: they stop when one call in ten fails.
+            "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},
+        }
+    )
+
+
+_OPTIONS: tuple[tuple[str, str | int], ...] = (
+    ("grpc.service_config", service_config()),
+    ("grpc.enable_retries", 1),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A firewall that dropped the connection silently is noticed while a call waits, not at its deadline.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    # A registry that comes back is found again within seconds; gRPC's own habit is up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TlsFilesInvalid(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _certificates(pem: bytes, path: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise TlsFilesInvalid(f"{path}: holds no certificate in PEM form") from error

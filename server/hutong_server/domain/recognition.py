@@ -100,6 +100,18 @@ class RecognizedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class VocabularyTerm:
+    """A term of a dimension, and the codes and texts by which reports state it."""
+
+    dimension: Dimension
+    term: str
+    name_zh: str = ""
+    name_en: str = ""
+    codes: tuple[CodeKey, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """A local (or standard) code, narrowed by terms where needed, that leads to a recognised item."""
 
@@ -125,6 +137,28 @@ class QualityGrant:
     """e.g. "浙HR"."""
     quality_body: str = ""
     dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region that a mark can name. `mark` is its short name with "HR", e.g. "浙HR"."""
+
+    code: str
+    """Administrative division code (GB/T 2260), trailing zeros left out or not: "33" and "330000" are the same."""
+    name: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSet:
+    """A named set of regions, alliances or institutions (京津冀, 长三角, a medical alliance). Any of them suffices."""
+
+    code: str
+    name: str = ""
+    mark: str = ""
+    regions: tuple[str, ...] = ()
+    institutions: tuple[str, ...] = ()
+    alliances: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,4 +232,4 @@ class Policy:
     name_rule: NameRule = NameRule.TOKENS
     critical_flags: tuple[str, ...] = ("HH", "LL", "AA")
     unknown_identifier_systems: str = "local"
-    """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": not at all."""
+    """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": not."""

@@ -1,0 +1,170 @@
+"""May this result be reused by this institution, now? The verdict, with every reason.
+
+Pure and total: all that is judged, time included, is an argument, and nothing raises.
+Sources: 国卫医发〔2022〕6号 (quality assessment, marks, who judges), regional catalogues (windows, directions).
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from hutong_server.domain.recognition import Dimension, RecognizedItem, TimeBase
+from hutong_server.domain.report import Instant, ResultFacts, ResultFlag, Status, TimeSource
+from hutong_server.domain.rulebook import RuleBook
+
+DAY = 86_400_000
+"""Milliseconds of a day: windows are whole 24 h, not calendar days."""
+
+
+class NotReusable(StrEnum):
+    """Why a result may not be reused. Mirrors hutong.v1.NotReusableReason, in the order in which reasons are listed:
+    first whose result it is, then what became of it, then what it is, then its age, then who relies on whom."""
+
+    PATIENT_IN_DOUBT = "PATIENT_IN_DOUBT"
+    OTHER_SUBJECT = "OTHER_SUBJECT"
+    WITHDRAWN = "WITHDRAWN"
+    SUPERSEDED = "SUPERSEDED"
+    IDENTITY_DISPUTED = "IDENTITY_DISPUTED"
+    UNREADABLE = "UNREADABLE"
+    NOT_FINAL = "NOT_FINAL"
+    NO_VALUE = "NO_VALUE"
+    OWN_INSTITUTION = "OWN_INSTITUTION"
+    ALREADY_DECIDED = "ALREADY_DECIDED"
+    UNMAPPED_CODE = "UNMAPPED_CODE"
+    NOT_RECOGNIZED_ITEM = "NOT_RECOGNIZED_ITEM"
+    SPECIMEN_DIFFERS = "SPECIMEN_DIFFERS"
+    BODY_PART_OR_METHOD_DIFFERS = "BODY_PART_OR_METHOD_DIFFERS"
+    TIME_UNKNOWN = "TIME_UNKNOWN"
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW"
+    IMAGES_MISSING = "IMAGES_MISSING"
+    DIRECTION_NOT_RECOGNIZED = "DIRECTION_NOT_RECOGNIZED"
+    NO_QUALITY_GRANT = "NO_QUALITY_GRANT"
+    OUT_OF_RANGE_OF_MARK = "OUT_OF_RANGE_OF_MARK"
+
+
+class ReportFacts(NamedTuple):
+    """What is judged of the report that a result stands in."""
+
+    report_id: bytes
+    issuer: str
+    """Code of the publishing institution."""
+    status: str
+    withdrawn: bool = False
+    superseded: bool = False
+    """A newer version has replaced this one."""
+    disputed: bool = False
+    """Another document claims the same derived identity and cannot be ordered."""
+    issued: Instant | None = None
+    in_doubt: bool = False
+    """It is not certain whose report this is."""
+    decided: bool = False
+    """The asker decided on it already in this visit."""
+
+
+class Request(NamedTuple):
+    """Who asks, and when."""
+
+    institution: str
+    now: Instant
+
+
+class Assessment(NamedTuple):
+    """The verdict on one result."""
+
+    item: RecognizedItem | None
+    """The item that its codes lead to, recognised or not."""
+    reusable: bool
+    until: Instant | None
+    """Last moment (inclusive) of reuse; None when not reusable."""
+    mark: str
+    """Recognition mark; "" when not reusable."""
+    reasons: tuple[NotReusable, ...]
+    """Every reason that holds, in the order of NotReusable; empty exactly when reusable."""
+
+
+_UNREADABLE = ResultFlag.UNREADABLE.value | ResultFlag.UNKNOWN_MODIFIER.value
+_OTHER_SUBJECT = ResultFlag.OTHER_SUBJECT.value | ResultFlag.FOREIGN_FOCUS.value
+_HAS_VALUE = ResultFlag.HAS_VALUE.value
+_IMAGES_PRESENT = ResultFlag.IMAGES_PRESENT.value
+_ISSUED = TimeSource.ISSUED.value
+_NO_TIME = TimeSource.NONE.value
+_FINAL = frozenset(status.value for status in Status if status.is_final)
+# Statuses are judged per result. A report that is `partial` says that some of its results are out before others,
+# so a final one among them stands; any other status that is not final says that nobody has signed.
+_REPORT_STANDS = _FINAL | {Status.PARTIAL.value}
+_TAKEN_BACK = frozenset(status.value for status in Status if status.withdraws)
+_OF_SPECIMEN = frozenset({Dimension.SPECIMEN, Dimension.COLLECTION})
+
+
+def assess(result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook) -> Assessment:
+    """Judges one result for one asker."""
+    _, status, flags, time, source, issued, *_ = result
+    _, issuer, report_status, withdrawn, superseded, disputed, report_issued, in_doubt, decided = report
+    asker, now = request
+    own = asker in (issuer, result.performer)
+    found: list[NotReusable] = []
+    if in_doubt:
+        found.append(NotReusable.PATIENT_IN_DOUBT)
+    if flags & _OTHER_SUBJECT:
+        found.append(NotReusable.OTHER_SUBJECT)
+    if withdrawn or report_status in _TAKEN_BACK or status in _TAKEN_BACK:
+        found.append(NotReusable.WITHDRAWN)
+    if superseded:
+        found.append(NotReusable.SUPERSEDED)
+    if disputed:
+        found.append(NotReusable.IDENTITY_DISPUTED)
+    if flags & _UNREADABLE:
+        found.append(NotReusable.UNREADABLE)
+    if status not in _FINAL or report_status not in _REPORT_STANDS:
+        found.append(NotReusable.NOT_FINAL)
+    if not flags & _HAS_VALUE:
+        found.append(NotReusable.NO_VALUE)
+    if own:
+        found.append(NotReusable.OWN_INSTITUTION)
+    if decided:
+        found.append(NotReusable.ALREADY_DECIDED)
+
+    if issued is None:
+        issued = report_issued
+    taken = time if source != _NO_TIME else None
+    tested = taken if taken is not None else issued
+    mapped = book.item_of(result, result.performer or issuer, None if tested is None else book.day(tested))
+    item = mapped.item
+    if not mapped.code:
+        found.append(NotReusable.UNMAPPED_CODE)
+    elif not mapped.in_effect:
+        found.append(NotReusable.NOT_RECOGNIZED_ITEM)
+    if item is None:
+        if tested is not None and tested > now:
+            found.append(NotReusable.OUTSIDE_WINDOW)
+        return Assessment(None, False, None, "", tuple(found))
+    if mapped.differs:
+        if not _OF_SPECIMEN.isdisjoint(mapped.differs):
+            found.append(NotReusable.SPECIMEN_DIFFERS)
+        if not _OF_SPECIMEN.issuperset(mapped.differs):
+            found.append(NotReusable.BODY_PART_OR_METHOD_DIFFERS)
+
+    base = issued if item.time_base is TimeBase.ISSUED else taken if source != _ISSUED else None
+    until = None if base is None else base + item.window_days * DAY
+    if until is None:
+        found.append(NotReusable.TIME_UNKNOWN)
+    if (tested is not None and tested > now) or (
+        until is not None and (now > until or now < until - item.window_days * DAY or item.window_days <= 0)
+    ):
+        found.append(NotReusable.OUTSIDE_WINDOW)
+    if item.needs_images and not flags & _IMAGES_PRESENT:
+        found.append(NotReusable.IMAGES_MISSING)
+
+    # Rules and marks are about other institutions' results.
+    mark = ""
+    if not own:
+        standing = book.standing(result, issuer, asker, item, tested, now)
+        if not standing.direction:
+            found.append(NotReusable.DIRECTION_NOT_RECOGNIZED)
+        if not standing.granted:
+            found.append(NotReusable.NO_QUALITY_GRANT)
+        elif not standing.covered:
+            found.append(NotReusable.OUT_OF_RANGE_OF_MARK)
+        mark = standing.mark
+    if found:
+        return Assessment(item, False, None, "", tuple(found))
+    return Assessment(item, True, until, mark, ())

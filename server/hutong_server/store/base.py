@@ -299,6 +299,10 @@ class StoreUnavailable(Exception):
     """The database did not answer or refused; nothing was kept. Holds no parameters of the statement."""
 
 
+class StoreOverloaded(StoreUnavailable):
+    """Too many write jobs wait already; nothing was queued."""
+
+
 class Store(Protocol):
     """Runs jobs. Thread-safe; sync. `read` blocks for one short read; `submit` returns at once."""
 
@@ -306,14 +310,22 @@ class Store(Protocol):
         """Runs a read job in the calling thread, in one read transaction."""
 
     def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
-        """Queues a write job; the future resolves after the commit that made it durable, or with the job's exception."""
+        """Queues a write job; the future resolves after the commit that made it durable, or with the job's exception.
+
+        Raises StoreOverloaded when too many wait, StoreUnavailable after close().
+        """
 
     def close(self) -> None:
         """Finishes what is queued, then releases everything."""
 
 
+class SealBroken(Exception):
+    """A sealed blob was altered, moved, or sealed under another key."""
+
+
 class Sealer(Protocol):
-    """Seals what must not be at rest in clear (AES-256-GCM). `context` is bound: a blob moved elsewhere does not open."""
+    """Seals what must not be at rest in clear (AES-256-GCM). `context` is bound: a blob moved elsewhere does not open,
+    and raises SealBroken."""
 
     def seal(self, plain: bytes, context: bytes) -> bytes: ...
     def open(self, sealed: bytes, context: bytes) -> bytes: ...

@@ -1,0 +1,114 @@
+"""Engines with durable settings only: weaker ones refuse to start.
+
+SQLite: write-ahead log, synchronous=FULL, foreign keys. PostgreSQL: fsync, full_page_writes, synchronous_commit on or
+stronger. Each connection is checked when it is made. Parameters are never shown in errors or logs.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+BUSY_MS = 2000
+"""How long a statement may take, or wait for a lock, before it fails."""
+
+_SQLITE_WANTED = (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1))
+_POSTGRESQL_WANTED = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply"),
+}
+
+
+class UnsafeSettings(Exception):
+    """The database would lose what it acknowledged, or cannot be used as asked. Says which setting, and no secret."""
+
+
+def database_of(url: str) -> URL:
+    """The URL, checked, with the driver that is used here.
+
+    Raises UnsafeSettings for another database, for SQLite in memory and for SQLite options (they can weaken it).
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UnsafeSettings("the database URL cannot be read") from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise UnsafeSettings(f"the database must be sqlite or postgresql, not {backend}")
+    if parsed.database in (None, "", ":memory:") or (parsed.database or "").startswith("file:"):
+        raise UnsafeSettings("a SQLite database must be a file: what is in memory is lost")
+    if parsed.query:
+        raise UnsafeSettings("a SQLite URL takes no options: " + ", ".join(sorted(parsed.query)))
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+def make_engine(url: str, *, pool_size: int = 8, timeout_ms: int = BUSY_MS, pooled: bool = True) -> Engine:
+    """An engine whose connections are in autocommit: store/ says BEGIN and COMMIT itself."""
+    target = database_of(url)
+    options: dict[str, Any] = {"hide_parameters": True, "echo": False}
+    if pooled:
+        options |= {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": timeout_ms / 1000}
+        options |= {"pool_reset_on_return": None, "pool_use_lifo": True}
+    else:
+        options["poolclass"] = NullPool
+    if target.get_backend_name() == "sqlite":
+        return _sqlite(target, options, timeout_ms)
+    return _postgresql(target, options, timeout_ms)
+
+
+def _sqlite(target: URL, options: dict[str, Any], timeout_ms: int) -> Engine:
+    Path(target.database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(target, connect_args={"check_same_thread": False}, **options)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-8000")
+        check_sqlite(connection)
+
+    return engine
+
+
+def check_sqlite(connection: sqlite3.Connection) -> None:
+    """Raises UnsafeSettings when this connection could lose a commit."""
+    for name, wanted in _SQLITE_WANTED:
+        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if found != wanted:
+            raise UnsafeSettings(f"SQLite: {name} is {found} and must be {wanted}")
+
+
+def _postgresql(target: URL, options: dict[str, Any], timeout_ms: int) -> Engine:
+    arguments = {
+        "autocommit": True,
+        "connect_timeout": 3,
+        "application_name": "hutong",
+    }
+    engine = create_engine(target, connect_args=arguments, **options)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
+        check_postgresql(connection)
+
+    return engine
+
+
+def check_postgresql(connection: Any) -> None:
+    """Raises UnsafeSettings when this connection could lose a commit."""
+    names = list(_POSTGRESQL_WANTED)
+    rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (names,)).fetchall()
+    found = dict(rows)
+    for name, wanted in _POSTGRESQL_WANTED.items():
+        if found.get(name) not in wanted:
+            raise UnsafeSettings(f"PostgreSQL: {name} is {found.get(name)} and must be {' or '.join(wanted)}")

@@ -1,0 +1,197 @@
+"""Lanes that commit: write jobs of concurrent calls share one transaction and one sync of the disk.
+
+A lane is a thread with a connection of its own. It takes what waits, runs each job within a savepoint, commits once,
+then resolves the futures: nothing is acknowledged that is not durable. A job's own exception undoes that job alone.
+When the database refuses, or another lane holds a lock that a job needs, jobs run again, each in a transaction of
+its own.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from hutong_server.store.base import StoreOverloaded, StoreUnavailable, Writer
+from hutong_server.store.sql import SqlWriter
+from hutong_server.store.transaction import DRIVER_ERRORS, Contended
+
+T = TypeVar("T")
+
+BATCH = 64
+"""Jobs that share a commit, at most."""
+_PAUSES = (0.0, 0.02, 0.1)
+"""Seconds before each try of a job on its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    job: Callable[[Writer], Any]
+    future: "Future[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    queued: _Queued
+    value: Any = None
+    error: Exception | None = None
+
+    def resolve(self) -> None:
+        if self.error is None:
+            self.queued.future.set_result(self.value)
+        else:
+            self.queued.future.set_exception(self.error)
+
+
+class Lanes:
+    """Runs write jobs. `connect` makes a writer on a connection of its own, or raises StoreUnavailable."""
+
+    def __init__(self, connect: Callable[[], SqlWriter], count: int, limit: int) -> None:
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._limit = limit
+        self._closed = False
+        self._door = threading.Lock()
+        self._lanes = [_Lane(self._queue, connect) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=lane.run, name=f"hutong-commit-{number}", daemon=True)
+            for number, lane in enumerate(self._lanes)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
+        """See Store."""
+        if self._queue.qsize() >= self._limit:
+            raise StoreOverloaded("too many writes wait")
+        future: Future[T] = Future()
+        with self._door:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            self._queue.put(_Queued(job, future))
+        return future
+
+    def close(self) -> None:
+        """Finishes what is queued."""
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                for _ in self._lanes:
+                    self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+class _Lane:
+    """One thread's work."""
+
+    def __init__(self, waiting: "queue.SimpleQueue[_Queued | None]", connect: Callable[[], SqlWriter]) -> None:
+        self._waiting = waiting
+        self._connect = connect
+        self._writer: SqlWriter | None = None
+
+    def run(self) -> None:
+        """Works until it finds the sign to stop."""
+        last = False
+        while not last:
+            batch, last = self._take()
+            ready = [queued for queued in batch if queued.future.set_running_or_notify_cancel()]
+            for queued in self._together(ready) if len(ready) > 1 else ready:
+                self._alone(queued)
+        self._discard()
+
+    def _take(self) -> tuple[list[_Queued], bool]:
+        """What waits, at least one; whether to stop after it."""
+        batch: list[_Queued] = []
+        with suppress(queue.Empty):
+            while len(batch) < BATCH:
+                queued = self._waiting.get(block=not batch)
+                if queued is None:
+                    return batch, True
+                batch.append(queued)
+        return batch, False
+
+    def _together(self, batch: list[_Queued]) -> list[_Queued]:
+        """Runs jobs in one transaction; returns those that have to run alone."""
+        ran: list[_Ran] = []
+        later: list[_Queued] = []
+        try:
+            writer = self._opened()
+            writer.may_wait = False
+            writer.begin_write()
+            for queued in batch:
+                writer.command("SAVEPOINT job")
+                try:
+                    ran.append(_Ran(queued, value=queued.job(writer)))
+                except DRIVER_ERRORS:
+                    raise
+                except Contended:
+                    writer.command("ROLLBACK TO SAVEPOINT job")
+                    later.append(queued)
+                except Exception as error:
+                    writer.command("ROLLBACK TO SAVEPOINT job")
+                    ran.append(_Ran(queued, error=error))
+                writer.command("RELEASE SAVEPOINT job")
+            writer.commit()
+        except DRIVER_ERRORS:
+            self._undo()
+            return batch
+        except StoreUnavailable as error:
+            for queued in batch:
+                queued.future.set_exception(error)
+            return []
+        for each in ran:
+            each.resolve()
+        return later
+
+    def _alone(self, queued: _Queued) -> None:
+        """Runs a job in a transaction of its own, a few times if the database refuses."""
+        refusal = ""
+        for pause in _PAUSES:
+            time.sleep(pause)
+            try:
+                self._once(queued).resolve()
+            except DRIVER_ERRORS as error:
+                self._undo()
+                refusal = type(error).__name__
+            except StoreUnavailable as error:
+                queued.future.set_exception(error)
+                return
+            else:
+                return
+        queued.future.set_exception(StoreUnavailable(f"the database refused a write ({refusal})"))
+
+    def _once(self, queued: _Queued) -> _Ran:
+        writer = self._opened()
+        writer.may_wait = True
+        writer.begin_write()
+        try:
+            ran = _Ran(queued, value=queued.job(writer))
+        except DRIVER_ERRORS:
+            raise
+        except Exception as error:
+            writer.rollback()
+            return _Ran(queued, error=error)
+        writer.commit()
+        return ran
+
+    def _opened(self) -> SqlWriter:
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _undo(self) -> None:
+        """Rolls back; a connection that cannot even do that is given up."""
+        if self._writer is not None:
+            try:
+                self._writer.rollback()
+            except DRIVER_ERRORS:
+                self._discard()
+
+    def _discard(self) -> None:
+        if self._writer is not None:
+            with suppress(*DRIVER_ERRORS):
+                self._writer.connection.close()
+            self._writer = None

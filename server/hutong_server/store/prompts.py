@@ -1,0 +1,100 @@
+"""What was shown to whom: prompts and access records."""
+
+from sqlalchemy import bindparam, select
+
+from hutong_server.store import tables
+from hutong_server.store.base import AccessRecord, Prompt
+from hutong_server.store.packing import join_keys, pack, part_keys, unpack
+from hutong_server.store.statements import Statement, insert, upsert
+from hutong_server.store.transaction import Transaction
+
+_PROMPT, _ACCESS = b"prompt", b"access"
+
+_access = tables.access_record.c
+_PUT_PROMPT = upsert(tables.prompt)
+_RECORD = insert(tables.access_record)
+_RECORDS = Statement(
+    select(tables.access_record)
+    .where(_access.record_id > bindparam("after"))
+    .order_by(_access.record_id)
+    .limit(bindparam("limit"))
+)
+_PROMPTS = Statement(select(tables.prompt).where(tables.prompt.c.prompt_id == bindparam("of_id")))
+
+
+def put_prompt(tx: Transaction, prompt: Prompt) -> None:
+    """See Writer."""
+    key = prompt.patient_key or b""
+    tx.run(
+        _PUT_PROMPT,
+        patient_key=key,
+        prompt_id=prompt.prompt_id,
+        institution=prompt.institution,
+        at=prompt.at,
+        outcome=prompt.outcome,
+        rules_version=prompt.rules_version,
+        lines=tx.sealer.seal(pack(prompt.lines), _PROMPT + prompt.prompt_id + key),
+    )
+
+
+def prompts(tx: Transaction, prompt_id: bytes) -> list[Prompt]:
+    """What stands under this id: one, or one for each person that repeats were answered from."""
+    return [
+        Prompt(
+            found, institution, key or None, at, outcome, rules, unpack(tx.sealer.open(lines, _PROMPT + found + key))
+        )
+        for key, found, institution, at, outcome, rules, lines in tx.rows(_PROMPTS, of_id=prompt_id)
+    ]
+
+
+def record(tx: Transaction, access: AccessRecord) -> None:
+    """See Writer."""
+    keys = join_keys(access.patient_keys)
+    body = (
+        access.certificate,
+        access.request_id,
+        access.practitioner,
+        access.department,
+        access.encounter,
+        access.encounter_class,
+        access.purpose,
+        access.prompt_id,
+        access.reports,
+    )
+    tx.run(
+        _RECORD,
+        at=access.at,
+        method=access.method,
+        institution=access.institution,
+        role=access.role,
+        outcome=access.outcome,
+        patient_keys=keys,
+        body=tx.sealer.seal(pack(body), _ACCESS + access.at.to_bytes(8, "big", signed=True) + keys),
+    )
+
+
+def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[tuple[int, AccessRecord]]:
+    """(number, record) after a number, in the order of the numbers."""
+    found = []
+    for number, at, method, institution, role, outcome, keys, sealed in tx.rows(_RECORDS, after=after, limit=limit):
+        opened = unpack(tx.sealer.open(sealed, _ACCESS + at.to_bytes(8, "big", signed=True) + keys))
+        certificate, request_id, practitioner, department, encounter, encounter_class, purpose, prompt, ids = opened
+        access = AccessRecord(
+            at=at,
+            method=method,
+            institution=institution,
+            role=role,
+            certificate=certificate,
+            request_id=request_id,
+            outcome=outcome,
+            practitioner=practitioner,
+            department=department,
+            encounter=encounter,
+            encounter_class=encounter_class,
+            purpose=purpose,
+            patient_keys=part_keys(keys),
+            prompt_id=prompt,
+            reports=ids,
+        )
+        found.append((number, access))
+    return found

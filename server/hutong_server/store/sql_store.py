@@ -1,0 +1,108 @@
+"""The Store over SQLite or PostgreSQL."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from hutong_server.store.base import Reader, Sealer, StoreUnavailable, Writer
+from hutong_server.store.engine import BUSY_MS, make_engine
+from hutong_server.store.lanes import Lanes
+from hutong_server.store.sql import SqlReader, SqlWriter
+from hutong_server.store.transaction import DRIVER_ERRORS
+
+T = TypeVar("T")
+
+QUEUE_LIMIT = 4096
+
+_NO_CONNECTION: tuple[type[Exception], ...] = (SQLAlchemyError, *DRIVER_ERRORS)
+
+
+class SqlStore:
+    """See Store. Made by open_store."""
+
+    def __init__(self, engine: Engine, sealer: Sealer, *, lanes: int, queue_limit: int) -> None:
+        self._engine = engine
+        self._database = engine.dialect.name
+        self._sealer = sealer
+        # SQLite has one writer at a time.
+        self._lanes = Lanes(self._writer, 1 if self._database == "sqlite" else lanes, queue_limit)
+
+    def read(self, job: Callable[[Reader], T]) -> T:
+        """See Store. A connection that turns out to be dead is replaced once."""
+        try:
+            return self._read(job)
+        except DRIVER_ERRORS:
+            pass
+        try:
+            return self._read(job)
+        except DRIVER_ERRORS as error:
+            raise StoreUnavailable(f"the database refused a read ({type(error).__name__})") from None
+
+    def _read(self, job: Callable[[Reader], T]) -> T:
+        try:
+            pooled = self._engine.raw_connection()
+        except _NO_CONNECTION as error:
+            raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+        try:
+            reader = SqlReader(pooled.driver_connection, self._database, self._sealer)
+            reader.begin_read()
+            value = job(reader)
+            reader.commit()
+        except Exception as error:
+            # A job's own refusal says nothing against the connection; the database's may.
+            if isinstance(error, DRIVER_ERRORS):
+                pooled.invalidate()
+            else:
+                reader.rollback()
+            raise
+        except BaseException:
+            pooled.invalidate()
+            raise
+        else:
+            return value
+        finally:
+            pooled.close()
+
+    def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
+        """See Store."""
+        return self._lanes.submit(job)
+
+    def close(self) -> None:
+        """See Store."""
+        self._lanes.close()
+        self._engine.dispose()
+
+    def _writer(self) -> SqlWriter:
+        try:
+            pooled = self._engine.raw_connection()
+            connection = pooled.driver_connection
+            pooled.detach()
+        except _NO_CONNECTION as error:
+            raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+        return SqlWriter(connection, self._database, self._sealer)
+
+
+def open_store(
+    url: str,
+    sealer: Sealer,
+    *,
+    pool_size: int = 8,
+    lanes: int = 2,
+    queue_limit: int = QUEUE_LIMIT,
+    timeout_ms: int = BUSY_MS,
+) -> SqlStore:
+    """Opens the store at a database URL whose schema is in place (see migrations).
+
+    `pool_size`: connections for reads. `lanes`: committing connections beside them (PostgreSQL; SQLite has one).
+    `queue_limit`: write jobs that may wait; more raise StoreOverloaded. `timeout_ms`: a statement's, and a lock's.
+    Raises UnsafeSettings when a commit could be lost, StoreUnavailable when the database does not answer.
+    """
+    engine = make_engine(url, pool_size=pool_size, timeout_ms=timeout_ms)
+    try:
+        engine.raw_connection().close()
+    except _NO_CONNECTION as error:
+        raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit)

@@ -1,0 +1,104 @@
+"""One transaction on a driver's connection: runs compiled statements, seals and opens what they hold."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+
+from hutong_server.store.base import Sealer
+from hutong_server.store.statements import Statement, StatementOver
+
+DRIVER_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error)
+"""What the database says when it refuses. Their texts may hold values and go nowhere."""
+
+Row = tuple[Any, ...]
+
+CHUNK = 100
+"""Values in one IN list at most, so that there are few texts."""
+
+_LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) AS k"
+_TRY_LOCK = "SELECT bool_and(pg_try_advisory_xact_lock(k)) FROM unnest(%s::bigint[]) AS k"
+
+
+_BEGIN_READ = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+_BEGIN_WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
+
+
+class Contended(BaseException):
+    """Another lane holds a lock that this job needs. Not an Exception: no job shall catch it."""
+
+
+class Transaction:
+    """What the resource modules are given as `tx`."""
+
+    __slots__ = ("_execute", "connection", "database", "may_wait", "sealer")
+
+    def __init__(self, connection: Any, database: str, sealer: Sealer) -> None:
+        self.connection = connection
+        self.database = database
+        self.sealer = sealer
+        self.may_wait = True
+        """Whether lock() waits. A job that shares its transaction must not: it would hold others' locks meanwhile."""
+        self._execute = connection.cursor(binary=True).execute if database == "postgresql" else connection.execute
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        """All rows."""
+        compiled = statement.on(self.database)
+        found: list[Row] = self._execute(compiled.text, compiled.values(values)).fetchall()
+        return found
+
+    def row(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row, if any."""
+        compiled = statement.on(self.database)
+        found: Row | None = self._execute(compiled.text, compiled.values(values)).fetchone()
+        return found
+
+    def run(self, statement: Statement, **values: Any) -> None:
+        """Changes rows."""
+        compiled = statement.on(self.database)
+        self._execute(compiled.text, compiled.values(values))
+
+    def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:
+        """All rows over a list of values, which may be empty or long."""
+        found: list[Row] = []
+        for start in range(0, len(values), CHUNK):
+            part = values[start : start + CHUNK]
+            found += self._execute(statement.of(len(part)).on(self.database).text, part).fetchall()
+        return found
+
+    def command(self, text: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Runs the database's own words: transaction control, locks."""
+        cursor = self._execute(text, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def begin_read(self) -> None:
+        """Starts a transaction that sees one state of the database throughout."""
+        self._execute(_BEGIN_READ[self.database])
+
+    def begin_write(self) -> None:
+        """Starts a transaction that writes. Each statement sees what others have committed before it."""
+        self._execute(_BEGIN_WRITE[self.database])
+
+    def commit(self) -> None:
+        """Makes it durable."""
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undoes all of it."""
+        self._execute("ROLLBACK")
+
+    def lock(self, keys: Iterable[bytes]) -> None:
+        """See Writer. One order for all, so that no two jobs wait for each other. SQLite has one writer anyway."""
+        if self.database == "sqlite":
+            return
+        numbers = sorted({_number(key) for key in keys})
+        if self.may_wait:
+            self.command(_LOCK, (numbers,))
+        elif not self.command(_TRY_LOCK, (numbers,))[0][0]:
+            raise Contended
+
+
+def _number(key: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big", signed=True)

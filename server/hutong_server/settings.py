@@ -1,0 +1,160 @@
+"""Settings of the server: frozen, from HUTONG_* only; secrets are paths of files. What is unsafe refuses to start."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "HUTONG_"
+
+OTHER_PROGRAMS = frozenset(
+    {
+        "HUTONG_REGISTRY",
+        "HUTONG_CA",
+        "HUTONG_CERT",
+        "HUTONG_KEY",
+        "HUTONG_LANG",
+        "HUTONG_DEADLINE",
+        "HUTONG_JSON",
+        "HUTONG_TEST_DATA",
+    }
+)
+"""Variables of the client and of the tests: not the server's, and no typing error either."""
+
+Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
+TrustDomain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,255}$")]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class SettingsError(Exception):
+    """The settings are wrong or unsafe. `problems` says how, one sentence each, without secrets."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """Everything that an operator may set. Each field is the variable HUTONG_<FIELD>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True, case_sensitive=False
+    )
+
+    listen: Address = Field("127.0.0.1:7443", description="Address of the gRPC port; port 0 takes a free one.")
+    reuse_port: bool = Field(False, description="Share the port among several server processes (SO_REUSEPORT).")
+    registry_name: TrustDomain = Field("hutong.local", description="SPIFFE trust domain of certificates; source name.")
+    database_url: str = Field("sqlite:///var/hutong.db", description="SQLAlchemy URL: sqlite:/// or postgresql://.")
+    tls_certificate: Path = Field(Path("certs/server.pem"), description="The server's certificate chain, PEM.")
+    tls_key: Path = Field(Path("certs/server.key"), description="Its private key, PEM; readable by the owner only.")
+    tls_ca: Path = Field(Path("certs/ca.pem"), description="Authorities whose client certificates are accepted, PEM.")
+    token_key: Path = Field(Path("var/keys/token.key"), description="Key of patient tokens; owner only.")
+    seal_key: Path = Field(Path("var/keys/seal.key"), description="Key that seals payloads; owner only.")
+    metrics_listen: str = Field("127.0.0.1:9464", description="Prometheus address; empty: off.")
+    metrics_allow_remote: bool = Field(False, description="Let metrics listen beyond loopback.")
+    default_deadline_seconds: Seconds = Field(30.0, description="Longest that a call without a deadline may take.")
+    deadline_margin_seconds: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.02, description="Kept back from each deadline, so that the answer arrives within it."
+    )
+    future_tolerance_seconds: Annotated[int, Field(ge=0, le=86400)] = Field(
+        300, description="How far ahead a time in a report may lie."
+    )
+    max_message_bytes: Annotated[int, Field(ge=65536, le=256 * 2**20)] = Field(
+        8 * 2**20, description="Largest document."
+    )
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        512, description="Calls in flight; more are told to come again."
+    )
+    max_streams_per_connection: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        128, description="HTTP/2 streams that one connection may hold."
+    )
+    stream_window: Annotated[int, Field(ge=1, le=1024)] = Field(
+        16, description="Documents of one publishing stream in work at a time."
+    )
+    worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(8, description="Threads that read documents and rows.")
+    rules_poll_seconds: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="How often a change of the rules by another process is looked for."
+    )
+    health_interval_seconds: Seconds = Field(1.0, description="How often the database is asked whether it is there.")
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        10.0, description="How long calls in flight may take to finish at the end."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Host and port of the metrics, or None when they are off."""
+        return split_address(self.metrics_listen) if self.metrics_listen else None
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads the environment. Raises SettingsError for an unknown HUTONG_* variable or a value out of range."""
+    given = dict(os.environ if environ is None else environ)
+    problems = unknown_variables(given)
+    values = {
+        name: given[variable]
+        for name in Settings.model_fields
+        if (variable := PREFIX + name.upper()) in given
+    }
+    try:
+        # Named one by one, so that a test's mapping counts instead of the process environment.
+        settings = _Given(**values)  # type: ignore[arg-type]  # text; pydantic turns it into the field's type
+    except ValidationError as error:
+        problems += [_sentence(str(e["loc"][0]), e["msg"]) for e in error.errors(include_input=False, include_url=False)]
+        raise SettingsError(problems) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+class _Given(Settings):
+    """Settings from arguments alone."""
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls, init_settings, **_):  # type: ignore[no-untyped-def]
+        """Leaves the process environment out."""
+        return (init_settings,)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each HUTONG_* variable that no program knows, with the name that was probably meant."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    found = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known and name not in OTHER_PROGRAMS:
+            near = difflib.get_close_matches(name, known, n=1)
+            found.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return found
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """(variable, value, meaning) of every setting. A password in the database URL is not shown."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        text = without_password(value) if name == "database_url" else str(value)
+        rows.append((PREFIX + name.upper(), text, field.description or ""))
+    return rows
+
+
+def without_password(url: str) -> str:
+    """The URL with its password replaced."""
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@", 1) if password else url
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "host:port" or "[::1]:port". Raises ValueError for anything else."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("an address is host:port")
+    return host.strip("[]"), int(port)
+
+
+def _sentence(field: str, message: str) -> str:
+    return f"{PREFIX}{field.upper()}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,122 @@
+"""Every metric and every log field, named once. No patient data in any of them.
+
+Metric names of the calls follow go-grpc-prometheus, so that existing dashboards work.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Final, TextIO
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+LOGGER: Final = "hutong"
+_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+LOG_FIELDS: Final = (
+    "request_id",
+    "method",
+    "code",
+    "reason",
+    "milliseconds",
+    "institution",
+    "role",
+    "outcome",
+    "error_type",
+    "error_at",
+    "rules_version",
+    "count",
+    "address",
+    "version",
+)
+"""All that a log line may carry beside time, level and event."""
+
+
+class Metrics:
+    """The metrics of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        call = ("grpc_service", "grpc_method")
+        self.started = Counter("grpc_server_started", "Calls begun.", call, registry=self.registry)
+        self.handled = Counter("grpc_server_handled", "Calls ended.", (*call, "grpc_code"), registry=self.registry)
+        self.seconds = Histogram(
+            "grpc_server_handling_seconds", "Seconds per call.", call, registry=self.registry, buckets=_BUCKETS
+        )
+        self.in_flight = Gauge("hutong_calls_in_flight", "Calls in work now.", registry=self.registry)
+        self.refused = Counter("hutong_calls_refused", "Calls refused.", ("reason",), registry=self.registry)
+        self.prompts = Counter("hutong_prompts", "Charts answered.", ("outcome",), registry=self.registry)
+        self.published = Counter("hutong_reports_published", "Reports received.", ("outcome",), registry=self.registry)
+        self.rules_version = Gauge("hutong_rules_version", "Version of the rules in force.", registry=self.registry)
+        self.serving = Gauge("hutong_serving", "1 while the database answers.", registry=self.registry)
+
+    def serve(self, host: str, port: int) -> "MetricsServer":
+        """Serves /metrics over plain HTTP, in a thread of its own."""
+        return MetricsServer(self.registry, host, port)
+
+
+class MetricsServer:
+    """The metrics port."""
+
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        self._server, self._thread = start_http_server(port, host, registry)
+        self.port = self._server.server_port
+
+    def close(self) -> None:
+        """Stops serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, event, and the fields of LOG_FIELDS that are given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, object] = {
+            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        given = record.__dict__
+        line.update({name: given[name] for name in LOG_FIELDS if given.get(name) not in (None, "")})
+        return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Ours(logging.Filter):
+    """Lines of our own pass; of libraries, only that something was said: their words may quote what they worked on."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != LOGGER and not record.name.startswith(f"{LOGGER}."):
+            record.msg, record.args = f"library: {record.name}", None
+            record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+def start_logging(level: str, stream: TextIO | None = None) -> None:
+    """Sends all log lines, ours and the libraries', as JSON to `stream` (default: stderr)."""
+    target = logging.StreamHandler(stream or sys.stderr)
+    target.setFormatter(_JsonLines())
+    target.addFilter(_Ours())
+    root = logging.getLogger()
+    root.handlers[:] = [target]
+    root.setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    logging.getLogger(LOGGER).setLevel(level.upper())
+
+
+def log() -> logging.Logger:
+    """The registry's logger; fields go into `extra`, named as in LOG_FIELDS."""
+    return logging.getLogger(LOGGER)
+
+
+def where(error: BaseException) -> str:
+    """Where an error arose, as file:line of the innermost frames: the text of an error may hold patient data, this cannot."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}:{code.co_name}")
+        trace = trace.tb_next
+    return " > ".join(frames[-6:])

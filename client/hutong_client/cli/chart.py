@@ -1,0 +1,43 @@
+"""hutong chart: what a doctor sees at chart opening."""
+
+from typing import Annotated
+
+import typer
+
+from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
+from hutong_client.cli.chart_view import show_chart
+from hutong_client.cli.language import say
+from hutong_client.cli.output import as_dict
+from hutong_client.cli.patient_source import PatientFile, read_patient
+from hutong_client.cli.session import DOCTOR_DEADLINE, Session
+
+All = Annotated[
+    bool,
+    typer.Option("--all", help=say("也列出不能互认的结果及原因", "Also list what cannot be reused, with reasons")),
+]
+RequestId = Annotated[
+    str,
+    typer.Option(
+        metavar="ID",
+        help=say("本次打开的编号；同号重复得到同一提示号", "Id of this opening; a repeat gets the same prompt id"),
+        show_default=False,
+    ),
+]
+
+
+async def chart(
+    at: Session,
+    practitioner: Practitioner,
+    encounter: Encounter,
+    patient_file: PatientFile = None,
+    department: Department = "",
+    encounter_class: EncounterClass = "outpatient",
+    purpose: Purpose = "treatment",
+    show_all: All = False,
+    request_id: RequestId = "",
+) -> None:
+    patient = read_patient(patient_file)
+    who = context(practitioner, encounter, department, encounter_class, purpose)
+    async with at.connect(DOCTOR_DEADLINE) as client:
+        answer = await client.open_chart(patient, who, request_id=request_id, include_not_reusable=show_all)
+    at.give(as_dict(answer), lambda console: show_chart(answer, console, at.language))

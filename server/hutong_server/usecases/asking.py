@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
-from hutong_server.domain.identifiers import IdentifierFault, normalise
+from hutong_server.domain.identifiers import IdentifierFault
 from hutong_server.domain.person import Demographics, Person, agreeing
 from hutong_server.domain.report import Instant, Issue, RawIdentifier, Severity
 from hutong_server.domain.reuse import ReportFacts
@@ -58,7 +58,7 @@ def tokens_of(query: PatientQuery, institution: str, book: RuleBook, tokens: Tok
     """
     found: dict[bytes, None] = {}
     for raw in query.identifiers:
-        identifier = normalise(raw, book.identifier_systems, institution, book.policy)
+        identifier = book.identifier(raw, institution)
         if isinstance(identifier, IdentifierFault):
             issue = Issue(Severity.ERROR, Reason.PATIENT_IDENTIFIER_INVALID.value, raw.path, identifier.message)
             raise HutongError(Reason.PATIENT_IDENTIFIER_INVALID, "a patient identifier fails its check", (issue,))

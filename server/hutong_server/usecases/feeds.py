@@ -34,7 +34,7 @@ def coverage(reader: Reader, book: RuleBook, now: Instant) -> Coverage:
     """Compares each institution's silence with what it declared, else with its habit."""
     by_code: dict[str, FeedStatus] = {status.institution: status for status in reader.feeds()}
     found: list[Behind] = []
-    for institution in book.institutions:
+    for institution in book.institutions.values():
         status = by_code.get(institution.code)
         last = status.last_received if status else None
         gap = status.longest_gap if status else 0

@@ -12,8 +12,8 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.report import Instant, Issue, Refusal, Report, Severity, Withdrawal
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, FeedStatus, Tokens, Writer
-from hutong_server.usecases.publish_version import Kept, Prepared, keep
-from hutong_server.usecases.publish_whose import prepare
+from hutong_server.usecases.publish_version import Kept, keep
+from hutong_server.usecases.publish_whose import Prepared, prepare
 from hutong_server.usecases.wire import Wire
 
 Reading = Report | Refusal | Withdrawal

@@ -65,14 +65,12 @@ def _late(new: Prepared, writer: Writer, identity: Identity, version: int, withd
     """An older version that comes late is kept and does not win. `withdrawn`: status of the withdrawal shown, or ""."""
     if withdrawn and new.rows is not None and writer.report(identity.patient_key, identity.report_id) is None:
         # The report that a withdrawal was waiting for: now its patient is known, and the chart can say "withdrawn".
+        # Where even that is in doubt there is nothing to place: the version is kept, and that is all.
         placement = _place(new, writer, None, now)
-        moved = replace(
-            identity,
-            patient_key=placement.key or identity.patient_key,
-            held=placement.key is None,
-            former_keys=_former(identity, placement.key),
-        )
-        return _put(new, writer, moved, placement, now, rows=new.rows, withdrawn=withdrawn, version=version)
+        if placement.key is not None:
+            former = _former(identity, placement.key)
+            moved = replace(identity, patient_key=placement.key, former_keys=former)
+            return _put(new, writer, moved, placement, now, rows=new.rows, withdrawn=withdrawn, version=version)
     _put_version(new, writer, identity.patient_key, identity.report_id, version, now)
     return _answer(identity, version)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import Reason
-from hutong_server.domain.identifiers import IdentifierFault, normalise
+from hutong_server.domain.identifiers import IdentifierFault
 from hutong_server.domain.person import Demographics, NameRule
 from hutong_server.domain.report import (
     Instant,
@@ -143,7 +143,7 @@ def _patient_tokens(
     good: dict[bytes, None] = {}
     faults: list[Issue] = []
     for each in raw:
-        identifier = normalise(each, book.identifier_systems, own, book.policy)
+        identifier = book.identifier(each, own)
         if isinstance(identifier, IdentifierFault):
             faults.append(_issue(Severity.ERROR, Reason.PATIENT_IDENTIFIER_INVALID, each.path, identifier.message))
         elif identifier is not None:

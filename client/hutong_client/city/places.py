@@ -1,7 +1,7 @@
 """The institutions of the made city: Yunze (云泽市), which lies in no real province."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hutong_client.city.model import CITY, PROVINCE, Institution, seeded
@@ -49,12 +49,20 @@ _VILLAGES = ["东山", "西塘", "南坞", "北岸", "大樟", "小河", "前洋
 _PRIVATE = ("康宁", "仁和", "瑞安", "同济堂")
 _SHAPES = ("collection", "document", "message", "transaction", "alone")
 
+_SMALL = ("village", "township")
 _HOURS = {"tertiary": 2, "secondary": 4, "township": 24, "village": 72, "private": 48, "laboratory_center": 24}
 
 
 def institutions(seed: int, scale: Scale) -> tuple[Institution, ...]:
     """All institutions, centers and hospitals first."""
-    return tuple(_all(seed, _SIZES[scale]))
+    found = tuple(_all(seed, _SIZES[scale]))
+    large = [i for i in found if i.tier not in _SMALL]
+    # Hospitals' engines differ: one after the other, so that every shape occurs in both releases.
+    engines = {
+        i.code: replace(i, shape=_SHAPES[(n + seed) % 5], release=("R4", "R5")[(n + seed) % 2])
+        for n, i in enumerate(large)
+    }
+    return tuple(engines.get(i.code, i) for i in found)
 
 
 def _all(seed: int, size: _Size) -> Iterator[Institution]:
@@ -92,8 +100,8 @@ def _townships(seed: int, size: _Size, region: str, name: str, alliance: str) ->
 
 def _made(seed: int, code: str, name: str, tier: str, region: str, alliances: tuple[str, ...]) -> Institution:
     rng = seeded(seed, "institution", code)
-    # Village stations and clinics buy small systems that write one report a file; hospitals' engines write Bundles.
-    small = tier in ("village", "township")
+    # Village stations and clinics buy small systems, which write one report a file.
+    small = tier in _SMALL
     return Institution(
         code=code,
         name=name,
@@ -102,7 +110,7 @@ def _made(seed: int, code: str, name: str, tier: str, region: str, alliances: tu
         alliances=alliances,
         release="R5" if rng.random() < 0.35 else "R4",
         code_style=rng.randrange(4) if not small else rng.choice((1, 2)),
-        shape=rng.choice(("alone", "collection")) if small else rng.choice(_SHAPES),
+        shape=rng.choice(("alone", "collection")),
         specimen_style=rng.randrange(3),
         feed_interval_hours=_HOURS[tier],
     )

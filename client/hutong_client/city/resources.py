@@ -140,8 +140,8 @@ def imaging_study(
             "bodySite": {"concept": {"coding": [site], "text": name}} if newer else site,
         }
         if exam.laterality:
-            code, words = LATERALITY[exam.laterality]
-            side: Json = {"system": SNOMED, "code": code, "display": words}
+            code, side_name = LATERALITY[exam.laterality]
+            side: Json = {"system": SNOMED, "code": code, "display": side_name}
             one["laterality"] = {"coding": [side]} if newer else side
         series.append(one)
     made: Json = {

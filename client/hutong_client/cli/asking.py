@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from hutong.v1 import reuse_service_pb2 as reuse
 
-from hutong_client.cli.language import say
+from hutong_client.cli.language import help_text, say
 from hutong_client.cli.session import UsageFault
 from hutong_client.queries import call_context
 
@@ -16,7 +16,7 @@ Practitioner = Annotated[
     typer.Option(
         envvar="HUTONG_PRACTITIONER",
         metavar="ID",
-        help=say("医师在本机构的工号", "The doctor's id within the institution"),
+        help=help_text("医师在本机构的工号", "The doctor's id within the institution"),
         rich_help_panel=_PANEL,
     ),
 ]
@@ -25,12 +25,12 @@ Encounter = Annotated[
     typer.Option(
         envvar="HUTONG_ENCOUNTER",
         metavar="ID",
-        help=say("本次就诊号", "The visit's id within the institution"),
+        help=help_text("本次就诊号", "The visit's id within the institution"),
         rich_help_panel=_PANEL,
     ),
 ]
 Department = Annotated[
-    str, typer.Option(metavar="NAME", help=say("科室", "Department"), rich_help_panel=_PANEL, show_default=False)
+    str, typer.Option(metavar="NAME", help=help_text("科室", "Department"), rich_help_panel=_PANEL, show_default=False)
 ]
 EncounterClass = Annotated[str, typer.Option(help="outpatient | inpatient | emergency | other", rich_help_panel=_PANEL)]
 Purpose = Annotated[str, typer.Option(help="treatment | emergency", rich_help_panel=_PANEL)]

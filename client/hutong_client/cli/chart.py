@@ -6,20 +6,24 @@ import typer
 
 from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
 from hutong_client.cli.chart_view import show_chart
-from hutong_client.cli.language import say
+from hutong_client.cli.language import help_text
 from hutong_client.cli.output import as_dict
 from hutong_client.cli.patient_source import PatientFile, read_patient
 from hutong_client.cli.session import DOCTOR_DEADLINE, Session
 
 All = Annotated[
     bool,
-    typer.Option("--all", help=say("也列出不能互认的结果及原因", "Also list what cannot be reused, with reasons")),
+    typer.Option(
+        "--all", help=help_text("也列出不能互认的结果及原因", "Also list what cannot be reused, with reasons")
+    ),
 ]
 RequestId = Annotated[
     str,
     typer.Option(
         metavar="ID",
-        help=say("本次打开的编号；同号重复得到同一提示号", "Id of this opening; a repeat gets the same prompt id"),
+        help=help_text(
+            "本次打开的编号；同号重复得到同一提示号", "Id of this opening; a repeat gets the same prompt id"
+        ),
         show_default=False,
     ),
 ]

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hutong_client.cli.labels import hint, reason_label
-from hutong_client.cli.language import Language, say
+from hutong_client.cli.language import Language, help_text
 from hutong_client.cli.output import clean, print_json
 from hutong_client.errors import HutongCallError
 
@@ -32,7 +32,7 @@ EXIT_STATUS: dict[grpc.StatusCode, int] = {
 }
 """By status code; every other code is REFUSED."""
 
-EXIT_HELP = say(
+EXIT_HELP = help_text(
     "退出状态：0 完成；1 被拒（报告拒收、请求或目录有误、状态不允许）；2 用法有误；3 平台无法连接、超时或繁忙，可重试；"
     "4 没有权限；5 没有找到；70 平台或本程序故障。",
     "Exit status: 0 done; 1 refused (reports rejected, faulty request or catalogue, state conflict); 2 wrong usage; "

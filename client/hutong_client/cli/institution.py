@@ -11,25 +11,27 @@ from rich.text import Text
 
 from hutong_client.cli.catalog_files import import_files
 from hutong_client.cli.labels import enum_label
-from hutong_client.cli.language import Language, say
+from hutong_client.cli.language import Language, help_text, say
 from hutong_client.cli.output import as_dict, cell, local_time, table
 from hutong_client.cli.reports import date_option
 from hutong_client.cli.session import ADMIN_DEADLINE, Session, UsageFault
 from hutong_client.queries import enum_name
 
 Code = Annotated[
-    str, typer.Argument(metavar="CODE", help=say("机构编码", "Code of the institution"), show_default=False)
+    str, typer.Argument(metavar="CODE", help=help_text("机构编码", "Code of the institution"), show_default=False)
 ]
 Reason = Annotated[
     str,
-    typer.Option(help=say("事由，存档用；不含患者信息", "Why, for the record; no patient data"), show_default=False),
+    typer.Option(
+        help=help_text("事由，存档用；不含患者信息", "Why, for the record; no patient data"), show_default=False
+    ),
 ]
 Scope = Annotated[
     str,
     typer.Option(
         metavar="access|quality",
-        help=say(
-            "access：不能接入，已有结果不变；quality：自 --since 起的结果一律不互认，仍可接入",
+        help=help_text(
+            "access：不能接入，已有结果不变；quality：自 --since 起的结果，一律不互认，仍可接入",
             "access: its calls fail, its results stay; quality: results from --since on are never reusable, "
             "its calls go on",
         ),
@@ -37,14 +39,17 @@ Scope = Annotated[
     ),
 ]
 Since = Annotated[
-    str, typer.Option(metavar="DATE", help=say("quality 的起始时间；缺省为现在", "For quality; by default from now on"))
+    str,
+    typer.Option(
+        metavar="DATE", help=help_text("quality 的起始时间；缺省为现在", "For quality; by default from now on")
+    ),
 ]
 
 
 async def add(
     at: Session,
     code: Code,
-    name: Annotated[str, typer.Option(help=say("中文名称", "Chinese name"), show_default=False)],
+    name: Annotated[str, typer.Option(help=help_text("中文名称", "Chinese name"), show_default=False)],
     tier: Annotated[
         str,
         typer.Option(
@@ -54,18 +59,21 @@ async def add(
         ),
     ],
     region: Annotated[
-        str, typer.Option(metavar="CODE", help=say("行政区划代码", "Division code, GB/T 2260"), show_default=False)
+        str,
+        typer.Option(metavar="CODE", help=help_text("行政区划代码", "Division code, GB/T 2260"), show_default=False),
     ],
     alliance: Annotated[
-        list[str], typer.Option(metavar="CODE", help=say("医联体，可重复", "Alliance; may be repeated"))
+        list[str], typer.Option(metavar="CODE", help=help_text("医联体，可重复", "Alliance; may be repeated"))
     ] = [],  # noqa: B006  typer copies it
     feed_interval_hours: Annotated[
         int,
         typer.Option(
-            min=0, help=say("上传间隔的正常上限（小时）；0 为自动", "Longest normal silence of its feed; 0: learned")
+            min=0,
+            metavar="HOURS",
+            help=help_text("正常的上传间隔，小时；0 为自动", "Longest normal silence of its feed; 0: learned"),
         ),
     ] = 0,
-    update: Annotated[bool, typer.Option("--update", help=say("已存在则修改", "Change it if it exists"))] = False,
+    update: Annotated[bool, typer.Option("--update", help=help_text("已存在则修改", "Change it if it exists"))] = False,
 ) -> None:
     try:
         tier_name = enum_name(v1.Tier.keys(), "TIER", tier)
@@ -149,12 +157,14 @@ async def import_(
     at: Session,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE…", help=say("机构文件（.csv、.yaml）", "Files of institutions (.csv, .yaml)")),
+        typer.Argument(
+            metavar="FILE…", help=help_text("机构文件（.csv、.yaml）", "Files of institutions (.csv, .yaml)")
+        ),
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help=say("只看差异", "Show the difference, keep nothing"))
+        bool, typer.Option("--dry-run", help=help_text("只看差异", "Show the difference, keep nothing"))
     ] = False,
-    comment: Annotated[str, typer.Option(help=say("说明，存档用", "Why, for the record"))] = "",
+    comment: Annotated[str, typer.Option(help=help_text("说明，存档用", "Why, for the record"))] = "",
 ) -> None:
     await import_files(at, files, dry_run=dry_run, comment=comment)
 

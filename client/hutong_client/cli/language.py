@@ -1,6 +1,7 @@
 """Which language the CLI speaks: --lang, else HUTONG_LANG, else the locale."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -34,3 +35,8 @@ LANGUAGE: Language = detect(sys.argv[1:], os.environ)
 def say(chinese: str, english: str) -> str:
     """The text in the language of this run."""
     return chinese if LANGUAGE == "zh" else english
+
+
+def help_text(chinese: str, english: str) -> str:
+    """A text for --help. Help is laid out by breaking at spaces, so Chinese gets one after each stop."""
+    return re.sub(r"(?<=[，。；：、）])(?=\S)", " ", chinese) if LANGUAGE == "zh" else english

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from hutong_client.cli import chart, failures, institution, patients, publish, report, reports, rules
-from hutong_client.cli.language import say
+from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
 from hutong_client.cli.session import Ca, Cert, Deadline, Json, Key, Lang, Options, Registry, command
 
@@ -20,9 +20,9 @@ def _group(text: str) -> typer.Typer:
 
 
 app = _group(
-    say("互通：检查检验结果互认。", "Hutong (互通): mutual recognition of examination results.")
+    help_text("互通：检查检验结果互认。", "Hutong (互通): mutual recognition of examination results.")
     + "\n\n"
-    + say(
+    + help_text(
         "患者标识只从标准输入、文件或提问读取，绝不放在命令行上。",
         "Patient identifiers are read from stdin, a file or a prompt, never from the command line.",
     )
@@ -30,18 +30,18 @@ app = _group(
     + failures.EXIT_HELP
 )
 admin = _group(
-    say("管理：机构、规则、患者主索引（admin 证书）", "Institutions, rules, patient index (admin certificate)")
+    help_text("管理：机构、规则、患者主索引（admin 证书）", "Institutions, rules, patient index (admin certificate)")
 )
-institutions = _group(say("机构", "Institutions"))
-rule_files = _group(say("互认规则与目录", "Rules and catalogue"))
-patient_index = _group(say("患者主索引", "Patient index"))
+institutions = _group(help_text("机构", "Institutions"))
+rule_files = _group(help_text("互认规则与目录", "Rules and catalogue"))
+patient_index = _group(help_text("患者主索引", "Patient index"))
 
 _COMMANDS = (
     (
         app,
         "publish",
         publish.publish,
-        say(
+        help_text(
             "发布报告（feed 证书）。--json：{summary, documents: [{file, line, position, results, issues}]}。"
             "退出状态 0 全部接收或待核对，1 有拒收，3 中断，可加 --resume 续传。",
             "Publish reports (feed certificate). --json gives {summary, documents: [{file, line, position, results, "
@@ -52,43 +52,58 @@ _COMMANDS = (
         app,
         "chart",
         chart.chart,
-        say("打开病历：列出可互认的结果（emr 证书）", "Open a chart: what can be reused (emr certificate)"),
+        help_text("打开病历：列出可互认的结果（emr 证书）", "Open a chart: what can be reused (emr certificate)"),
     ),
     (
         app,
         "reports",
         reports.reports,
-        say("检索患者的报告（emr 证书）", "Search a patient's reports (emr certificate)"),
+        help_text("检索患者的报告（emr 证书）", "Search a patient's reports (emr certificate)"),
     ),
-    (app, "report", report.report, say("查看一份完整报告（emr 证书）", "Show one report whole (emr certificate)")),
-    (institutions, "add", institution.add, say("登记机构；--update 修改", "Add an institution; --update changes it")),
-    (institutions, "list", institution.list_, say("列出机构", "List institutions")),
-    (institutions, "show", institution.show, say("查看机构", "Show one institution")),
-    (institutions, "suspend", institution.suspend, say("停止接入或互认", "Suspend access or quality")),
-    (institutions, "resume", institution.resume, say("恢复接入或互认", "Lift a suspension")),
-    (institutions, "import", institution.import_, say("从文件导入机构", "Import institutions from files")),
+    (
+        app,
+        "report",
+        report.report,
+        help_text("查看一份完整报告（emr 证书）", "Show one report whole (emr certificate)"),
+    ),
+    (
+        institutions,
+        "add",
+        institution.add,
+        help_text("登记机构；--update 修改", "Add an institution; --update changes it"),
+    ),
+    (institutions, "list", institution.list_, help_text("列出机构", "List institutions")),
+    (institutions, "show", institution.show, help_text("查看机构", "Show one institution")),
+    (institutions, "suspend", institution.suspend, help_text("停止接入或互认", "Suspend access or quality")),
+    (institutions, "resume", institution.resume, help_text("恢复接入或互认", "Lift a suspension")),
+    (institutions, "import", institution.import_, help_text("从文件导入机构", "Import institutions from files")),
     (
         rule_files,
         "import",
         rules.import_,
-        say(
+        help_text(
             "导入目录文件，全有或全无；错误标明 文件:行:列",
             "Import catalogue files, all or nothing; errors name file:line:column",
         ),
     ),
-    (rule_files, "show", rules.show, say("查看现行目录", "Show the catalogue in force")),
-    (rule_files, "diff", rules.diff, say("与现行目录比较，不作改变", "Compare files with the catalogue in force")),
-    (patient_index, "held", patients.held, say("列出待核对的报告", "List reports that are held")),
+    (rule_files, "show", rules.show, help_text("查看现行目录", "Show the catalogue in force")),
+    (
+        rule_files,
+        "diff",
+        rules.diff,
+        help_text("与现行目录比较，不作改变", "Compare files with the catalogue in force"),
+    ),
+    (patient_index, "held", patients.held, help_text("列出待核对的报告", "List reports that are held")),
     (
         patient_index,
         "show",
         patients.show,
-        say("按标识查看人员与操作", "Show the persons under an identifier, and steps"),
+        help_text("按标识查看人员与操作", "Show the persons under an identifier, and steps"),
     ),
-    (patient_index, "place", patients.place, say("给待核对的报告归档", "Place a held report")),
-    (patient_index, "link", patients.link, say("关联两个人员", "Link two persons")),
-    (patient_index, "unlink", patients.unlink, say("从人员中拆出一个档案", "Take a record out of its person")),
-    (patient_index, "undo", patients.undo, say("撤销一步操作", "Undo a step")),
+    (patient_index, "place", patients.place, help_text("给待核对的报告归档", "Place a held report")),
+    (patient_index, "link", patients.link, help_text("关联两个人员", "Link two persons")),
+    (patient_index, "unlink", patients.unlink, help_text("从人员中拆出一个档案", "Take a record out of its person")),
+    (patient_index, "undo", patients.undo, help_text("撤销一步操作", "Undo a step")),
 )
 
 for _to, _name, _work, _help in _COMMANDS:
@@ -109,7 +124,9 @@ def _common(
     lang: Lang = None,
     json: Json = None,
     deadline: Deadline = None,
-    version: Annotated[bool, typer.Option("--version", help=say("版本", "Show the version"), is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help=help_text("版本", "Show the version"), is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         print(f"hutong {metadata.version('hutong')}")

@@ -18,7 +18,7 @@ import typer
 from hutong.v1 import report_pb2 as v1
 from hutong.v1 import reuse_service_pb2 as reuse
 
-from hutong_client.cli.language import say
+from hutong_client.cli.language import help_text, say
 from hutong_client.cli.session import UsageFault
 from hutong_client.queries import RESIDENT_NUMBER, patient_query
 
@@ -27,7 +27,7 @@ PatientFile = Annotated[
     typer.Option(
         "--patient-file",
         metavar="FILE",
-        help=say(
+        help=help_text(
             "患者文件（JSON 或 “键: 值” 行），- 为标准输入。缺省：标准输入；在终端上则逐项询问，号码不回显。"
             "键：resident_number、identifier、name、birth_date、sex。",
             "File with the patient (JSON or `key: value` lines), - for stdin. By default stdin, or questions when that "

@@ -9,17 +9,22 @@ from rich.console import Console
 from rich.text import Text
 
 from hutong_client.cli.labels import enum_label
-from hutong_client.cli.language import Language, say
+from hutong_client.cli.language import Language, help_text
 from hutong_client.cli.output import as_dict, cell, local_time, table
 from hutong_client.cli.patient_source import PatientFile, read_identifier
 from hutong_client.cli.session import ADMIN_DEADLINE, Session
 
 Reason = Annotated[
     str,
-    typer.Option(help=say("事由，存档用；不含患者信息", "Why, for the record; no patient data"), show_default=False),
+    typer.Option(
+        help=help_text("事由，存档用；不含患者信息", "Why, for the record; no patient data"), show_default=False
+    ),
 ]
 RecordKey = Annotated[
-    str, typer.Argument(metavar="RECORD", help=say("档案号", "Key of a record, from held or show"), show_default=False)
+    str,
+    typer.Argument(
+        metavar="RECORD", help=help_text("档案号", "Key of a record, from held or show"), show_default=False
+    ),
 ]
 _ACTIONS = {
     "linked": ("已关联", "linked"),
@@ -30,7 +35,10 @@ _ACTIONS = {
 
 
 async def held(
-    at: Session, limit: Annotated[int, typer.Option(min=1, help=say("最多列出多少份", "List at most this many"))] = 100
+    at: Session,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help=help_text("最多列出多少份", "List at most this many"))
+    ] = 100,
 ) -> None:
     found: list[patients.HeldReport] = []
     async with at.connect(ADMIN_DEADLINE) as client:
@@ -77,13 +85,17 @@ async def show(at: Session, patient_file: PatientFile = None) -> None:
 
 async def place(
     at: Session,
-    held: Annotated[str, typer.Argument(metavar="HELD", help=say("待核对号", "Id from held"), show_default=False)],
+    held: Annotated[
+        str, typer.Argument(metavar="HELD", help=help_text("待核对号", "Id from held"), show_default=False)
+    ],
     reason: Reason,
     record: Annotated[
         str,
         typer.Option(
             metavar="RECORD",
-            help=say("归入此档案；缺省单独建档", "Record of the person it belongs to; by default a person of its own"),
+            help=help_text(
+                "归入此档案；缺省单独建档", "Record of the person it belongs to; by default a person of its own"
+            ),
             show_default=False,
         ),
     ] = "",
@@ -104,7 +116,9 @@ async def unlink(at: Session, record: RecordKey, reason: Reason) -> None:
 
 async def undo(
     at: Session,
-    step: Annotated[str, typer.Argument(metavar="STEP", help=say("操作号", "Id of the step"), show_default=False)],
+    step: Annotated[
+        str, typer.Argument(metavar="STEP", help=help_text("操作号", "Id of the step"), show_default=False)
+    ],
     reason: Reason,
 ) -> None:
     async with at.connect(ADMIN_DEADLINE) as client:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hutong_client.cli import failures
 from hutong_client.cli.labels import enum_label
-from hutong_client.cli.language import Language, say
+from hutong_client.cli.language import Language, help_text, say
 from hutong_client.cli.output import as_dict, cell, clean, print_json, table
 from hutong_client.cli.publish_files import Piece, Source, find_sources, pieces, resume_point
 from hutong_client.cli.session import Session, UsageFault
@@ -31,7 +31,7 @@ Paths = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE|DIR…",
-        help=say(
+        help=help_text(
             "FHIR JSON 文件（*.json 一文件一文档，*.ndjson 一行一资源）或目录（递归）",
             "FHIR files (*.json: one document; *.ndjson: one resource a line) or directories, searched recursively",
         ),
@@ -39,27 +39,31 @@ Paths = Annotated[
     ),
 ]
 Feed = Annotated[
-    str, typer.Option(metavar="NAME", help=say("上传通道名，续传以此为准", "Name of the feed, for --resume"))
+    str, typer.Option(metavar="NAME", help=help_text("上传通道名，续传以此为准", "Name of the feed, for --resume"))
 ]
 Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help=say(
-            "从平台记录的位置之后继续；之前的文件若有增改则从头再传（重复上传无害）",
+        help=help_text(
+            "从上次的位置继续；之前的文件有增改，则从头再传，重复无害",
             "Go on after the last durable position of the feed; when files before it were added or changed, everything "
             "is sent again, which is harmless",
         ),
     ),
 ]
 Release = Annotated[
-    str, typer.Option(metavar="R4|R4B|R5", help=say("FHIR 版本；缺省自动识别", "FHIR release; detected by default"))
+    str,
+    typer.Option(metavar="R4|R4B|R5", help=help_text("FHIR 版本；缺省自动识别", "FHIR release; detected by default")),
 ]
 ValidateOnly = Annotated[
-    bool, typer.Option("--validate-only", help=say("只检查，不入库", "Check only; nothing is kept"))
+    bool, typer.Option("--validate-only", help=help_text("只检查，不入库", "Check only; nothing is kept"))
 ]
 Attempts = Annotated[
-    int, typer.Option(min=1, help=say("连续断线多少次后放弃", "Give up after this many broken streams in a row"))
+    int,
+    typer.Option(
+        min=1, metavar="N", help=help_text("连续断线多少次后放弃", "Give up after this many broken streams in a row")
+    ),
 ]
 
 

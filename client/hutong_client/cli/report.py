@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
 from hutong_client.cli.labels import enum_label, status_label
-from hutong_client.cli.language import Language, say
+from hutong_client.cli.language import Language, help_text
 from hutong_client.cli.output import as_dict, cell, clean, local_time, table
 from hutong_client.cli.phrases import concept, institution_name, range_text, reasons_text, value_text
 from hutong_client.cli.session import DOCTOR_DEADLINE, Session
@@ -20,19 +20,21 @@ from hutong_client.cli.session import DOCTOR_DEADLINE, Session
 ReportId = Annotated[
     str,
     typer.Argument(
-        metavar="REPORT_ID", help=say("提示或列表给出的报告号", "Id from a chart or a list"), show_default=False
+        metavar="REPORT_ID", help=help_text("提示或列表给出的报告号", "Id from a chart or a list"), show_default=False
     ),
 ]
 DocumentFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=say("把原始 FHIR 文档写入此文件", "Write the FHIR document, byte for byte as published, to this file"),
+        help=help_text(
+            "把原始 FHIR 文档写入此文件", "Write the FHIR document, byte for byte as published, to this file"
+        ),
         show_default=False,
     ),
 ]
 PromptId = Annotated[
-    str, typer.Option(metavar="ID", help=say("来自哪次提示", "The prompt that offered it"), show_default=False)
+    str, typer.Option(metavar="ID", help=help_text("来自哪次提示", "The prompt that offered it"), show_default=False)
 ]
 
 

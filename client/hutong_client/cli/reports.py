@@ -12,31 +12,40 @@ from rich.text import Text
 from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
 from hutong_client.cli.chart_view import show_coverage
 from hutong_client.cli.labels import enum_label, status_label
-from hutong_client.cli.language import Language, say
+from hutong_client.cli.language import Language, help_text, say
 from hutong_client.cli.output import as_dict, cell, local_time, table
 from hutong_client.cli.patient_source import PatientFile, read_patient
 from hutong_client.cli.phrases import concept, institution_name
 from hutong_client.cli.session import DOCTOR_DEADLINE, Session, UsageFault
 
 _WHICH = say("哪些报告", "Which reports")
-Item = Annotated[str, typer.Option(metavar="CODE", help=say("互认项目编码", "Recognized item"), rich_help_panel=_WHICH)]
+Item = Annotated[
+    str, typer.Option(metavar="CODE", help=help_text("互认项目编码", "Recognized item"), rich_help_panel=_WHICH)
+]
 Category = Annotated[
     str,
     typer.Option(
         metavar="CODE",
-        help=say("类别，如 LAB、RAD", "Category, e.g. LAB or RAD, or a specialty"),
+        help=help_text("类别，如 LAB、RAD", "Category, e.g. LAB or RAD, or a specialty"),
         rich_help_panel=_WHICH,
     ),
 ]
 Institution = Annotated[
-    str, typer.Option(metavar="CODE", help=say("出具机构编码", "Issuing institution"), rich_help_panel=_WHICH)
+    str, typer.Option(metavar="CODE", help=help_text("出具机构编码", "Issuing institution"), rich_help_panel=_WHICH)
 ]
 From = Annotated[
-    str, typer.Option("--from", metavar="DATE", help=say("不早于", "Taken at or after"), rich_help_panel=_WHICH)
+    str, typer.Option("--from", metavar="DATE", help=help_text("不早于", "Taken at or after"), rich_help_panel=_WHICH)
 ]
-Before = Annotated[str, typer.Option(metavar="DATE", help=say("早于", "Taken before"), rich_help_panel=_WHICH)]
+Before = Annotated[str, typer.Option(metavar="DATE", help=help_text("早于", "Taken before"), rich_help_panel=_WHICH)]
 Most = Annotated[
-    int, typer.Option("--limit", min=1, help=say("最多列出多少份", "List at most this many"), rich_help_panel=_WHICH)
+    int,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help=help_text("最多列出多少份", "List at most this many"),
+        rich_help_panel=_WHICH,
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hutong_client.cli.catalog_files import import_files
-from hutong_client.cli.language import say
+from hutong_client.cli.language import help_text
 from hutong_client.cli.output import as_dict, cell, table
 from hutong_client.cli.session import ADMIN_DEADLINE, Session
 
@@ -17,12 +17,14 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE|DIR…",
-        help=say("目录文件（.yaml、.csv）或其目录", "Catalogue files (.yaml, .csv) or directories of them"),
+        help=help_text("目录文件（.yaml、.csv）或其目录", "Catalogue files (.yaml, .csv) or directories of them"),
         show_default=False,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help=say("只看差异，不作改变", "Show the difference, keep nothing"))]
-Comment = Annotated[str, typer.Option(help=say("说明，存档用", "Why, for the record"), show_default=False)]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help=help_text("只看差异，不作改变", "Show the difference, keep nothing"))
+]
+Comment = Annotated[str, typer.Option(help=help_text("说明，存档用", "Why, for the record"), show_default=False)]
 
 
 async def import_(at: Session, files: Files, dry_run: DryRun = False, comment: Comment = "") -> None:
@@ -39,8 +41,8 @@ async def show(
         str,
         typer.Argument(
             metavar="KIND",
-            help=say(
-                "类别：institution、item、mapping、grant、rule、ground、agreement、vocabulary…；缺省全部",
+            help=help_text(
+                "类别：institution、item、mapping、grant、rule、ground、agreement、vocabulary 等；缺省全部",
                 "Kind: item, mapping, grant, rule, ground, agreement, vocabulary, … By default all.",
             ),
             show_default=False,

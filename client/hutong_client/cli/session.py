@@ -18,7 +18,7 @@ from rich.console import Console
 from hutong_client.calls import checked_deadline
 from hutong_client.channel import TlsFilesInvalid
 from hutong_client.cli import failures
-from hutong_client.cli.language import LANGUAGE, Language, say
+from hutong_client.cli.language import LANGUAGE, Language, help_text, say
 from hutong_client.cli.output import print_json, stderr, stdout
 from hutong_client.clients import HutongClient
 from hutong_client.errors import HutongCallError
@@ -33,7 +33,7 @@ Registry = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT",
-        help=say("平台地址 （环境变量 HUTONG_REGISTRY）", "Address of the registry (env HUTONG_REGISTRY)"),
+        help=help_text("平台地址 （环境变量 HUTONG_REGISTRY）", "Address of the registry (env HUTONG_REGISTRY)"),
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -42,7 +42,7 @@ Ca = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=say("平台根证书 (PEM) (HUTONG_CA)", "CA of the registry, PEM (env HUTONG_CA)"),
+        help=help_text("平台根证书 (PEM) (HUTONG_CA)", "CA of the registry, PEM (env HUTONG_CA)"),
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -51,7 +51,7 @@ Cert = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=say("本机构证书 (PEM) (HUTONG_CERT)", "This institution's certificate, PEM (env HUTONG_CERT)"),
+        help=help_text("本机构证书 (PEM) (HUTONG_CERT)", "This institution's certificate, PEM (env HUTONG_CERT)"),
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -60,7 +60,7 @@ Key = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=say("证书的私钥 (PEM) (HUTONG_KEY)", "Key of the certificate, PEM (env HUTONG_KEY)"),
+        help=help_text("证书的私钥 (PEM) (HUTONG_KEY)", "Key of the certificate, PEM (env HUTONG_KEY)"),
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -69,7 +69,7 @@ Lang = Annotated[
     str | None,
     typer.Option(
         metavar="zh|en",
-        help=say(
+        help=help_text(
             "语言；缺省取 HUTONG_LANG 或系统区域", "Language of labels and help; by default HUTONG_LANG or the locale"
         ),
         rich_help_panel=_PANEL,
@@ -80,9 +80,9 @@ Json = Annotated[
     bool | None,
     typer.Option(
         "--json",
-        help=say(
-            '标准输出只有一个 JSON 文档，字段名与 proto 一致；出错时为 {"error": …}',
-            'One JSON document on stdout, named as in the .proto; {"error": …} when the command fails',
+        help=help_text(
+            '标准输出只有一个 JSON 文档，字段名与 proto 一致；出错时为 {"error": {}}',
+            'One JSON document on stdout, named as in the .proto; {"error": {}} when the command fails',
         ),
         rich_help_panel=_PANEL,
         show_default=False,
@@ -92,7 +92,7 @@ Deadline = Annotated[
     float | None,
     typer.Option(
         metavar=say("秒", "SECONDS"),
-        help=say(
+        help=help_text(
             "每次调用的时限；医生端缺省 2，管理端 10，发布 30 (HUTONG_DEADLINE)",
             "Seconds for each call; by default 2 for doctors, 10 for admin, 30 for publish (env HUTONG_DEADLINE)",
         ),
@@ -189,7 +189,7 @@ def command(work: Work) -> Callable[..., None]:
     """
     own = list(inspect.signature(work).parameters.values())[1:]
 
-    def run(ctx: typer.Context, /, **given: Any) -> None:
+    def run(ctx: typer.Context, **given: Any) -> None:
         before: Options = ctx.find_root().obj or Options()
         common = {name: given.pop(name) for name in COMMON}
         options = replace(before, **{name: value for name, value in common.items() if value is not None})
@@ -199,7 +199,7 @@ def command(work: Work) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=None)
         for name, kind in COMMON.items()
     ]
-    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_ONLY, annotation=typer.Context)
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     keyed = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     run.__signature__ = inspect.Signature([context, *keyed, *common])  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in [context, *keyed, *common]}

@@ -36,7 +36,9 @@ _SERVER_NAMES = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(
 class Authority:
     """A development CA in a directory."""
 
-    def __init__(self, directory: Path, registry_name: str = REGISTRY_NAME, name: str = "Hutong development CA") -> None:
+    def __init__(
+        self, directory: Path, registry_name: str = REGISTRY_NAME, name: str = "Hutong development CA"
+    ) -> None:
         """Opens the CA in `directory`, or makes one."""
         self.directory = directory
         self.registry_name = registry_name
@@ -188,9 +190,7 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
 def _write(
     key_file: Path, certificate_file: Path, key: ec.EllipticCurvePrivateKey, chain: Sequence[x509.Certificate]
 ) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     key_file.unlink(missing_ok=True)
     # Created closed: at no moment can another user read it.
     with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -208,12 +208,15 @@ def _client(text: str) -> tuple[str, tuple[str, ...]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module."""
     parser = argparse.ArgumentParser(description="Make development certificates.")
-    parser.add_argument("clients", nargs="*", type=_client, metavar="CODE:ROLE[,ROLE...]", help="clients beside the default ones")
+    parser.add_argument(
+        "clients", nargs="*", type=_client, metavar="CODE:ROLE[,ROLE...]", help="clients beside the default ones"
+    )
     parser.add_argument("--out", type=Path, default=Path("certs"), help="directory (default: certs)")
     parser.add_argument("--registry-name", default=REGISTRY_NAME, help="SPIFFE trust domain (default: %(default)s)")
     given = parser.parse_args(arguments)
     authority = make_certs(given.out, (*DEFAULT_CLIENTS, *given.clients), given.registry_name)
-    print(f"{len(list(authority.directory.glob('*.pem')))} certificates in {authority.directory}/, valid for {VALID.days} days")
+    count = len(list(authority.directory.glob("*.pem")))
+    print(f"{count} certificates in {authority.directory}/, valid for {VALID.days} days")
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "HUTONG_"
 
@@ -96,16 +96,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Reads the environment. Raises SettingsError for an unknown HUTONG_* variable or a value out of range."""
     given = dict(os.environ if environ is None else environ)
     problems = unknown_variables(given)
-    values = {
-        name: given[variable]
-        for name in Settings.model_fields
-        if (variable := PREFIX + name.upper()) in given
-    }
+    values = {name: given[variable] for name in Settings.model_fields if (variable := PREFIX + name.upper()) in given}
     try:
         # Named one by one, so that a test's mapping counts instead of the process environment.
         settings = _Given(**values)  # type: ignore[arg-type]  # text; pydantic turns it into the field's type
     except ValidationError as error:
-        problems += [_sentence(str(e["loc"][0]), e["msg"]) for e in error.errors(include_input=False, include_url=False)]
+        problems += [
+            _sentence(str(e["loc"][0]), e["msg"]) for e in error.errors(include_input=False, include_url=False)
+        ]
         raise SettingsError(problems) from None
     if problems:
         raise SettingsError(problems)
@@ -116,8 +114,15 @@ class _Given(Settings):
     """Settings from arguments alone."""
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls, init_settings, **_):  # type: ignore[no-untyped-def]
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Leaves the process environment out."""
+        del settings_cls
         return (init_settings,)
 
 

@@ -112,7 +112,7 @@ def log() -> logging.Logger:
 
 
 def where(error: BaseException) -> str:
-    """Where an error arose, as file:line of the innermost frames: the text of an error may hold patient data, this cannot."""
+    """Where an error arose, as file:line of the innermost frames. Its text may hold patient data, this cannot."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

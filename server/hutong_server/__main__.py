@@ -1,0 +1,151 @@
+"""hutong-server: serve, migrate, check-config, keys init, health. Settings come from HUTONG_*; see check-config."""
+
+import asyncio
+import datetime
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from hutong_server import settings as configuration
+from hutong_server.settings import Settings, SettingsError
+from hutong_server.telemetry import log, start_logging
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The Hutong registry. Settings come from HUTONG_*.")
+keys = typer.Typer(no_args_is_help=True, help="Key files of the store.")
+cli.add_typer(keys, name="keys")
+
+
+@cli.command()
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT; then finish the calls in flight and exit 0. Unsafe settings exit 1."""
+    settings = _settings()
+    start_logging(settings.log_level)
+    try:
+        _run(_serve(settings))
+    except SettingsError as error:
+        _refuse(error.problems)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the schema of HUTONG_DATABASE_URL up to date."""
+    from hutong_server.store.base import StoreUnavailable
+    from hutong_server.store.engine import UnsafeSettings
+    from hutong_server.store.migrations import migrate as run
+
+    try:
+        applied = run(_settings().database_url)
+    except (UnsafeSettings, StoreUnavailable) as error:
+        _refuse([f"HUTONG_DATABASE_URL: {error}"])
+    print("\n".join(f"applied {revision}" for revision in applied) or "up to date")
+
+
+@cli.command("check-config")
+def check_config() -> None:
+    """Print every setting, and what is wrong. Exits 1 when anything is."""
+    from hutong_server import app, safety
+
+    settings = _settings()
+    for variable, value, meaning in configuration.shown(settings):
+        print(f"{variable}={value}\n    {meaning}")
+    found = safety.problems(settings, datetime.datetime.now(datetime.UTC)) or app.database_problems(settings)
+    if found:
+        _refuse(found)
+    print("safe to start")
+
+
+@keys.command("init")
+def keys_init() -> None:
+    """Make the two key files. Keys that are there are kept. Back them up apart from the database: without them the
+    store cannot be read.
+    """
+    from hutong_server.trust.keys import UnsafeKey, create_key_file, read_key_file
+
+    settings = _settings()
+    for path in (settings.token_key, settings.seal_key):
+        try:
+            create_key_file(path)
+            print(f"made {path}")
+        except FileExistsError:
+            try:
+                read_key_file(path)
+            except UnsafeKey as error:
+                _refuse([str(error)])
+            print(f"kept {path}")
+        except OSError as error:
+            _refuse([f"{path}: {error.strerror}"])
+
+
+@cli.command()
+def health(
+    ca: Annotated[Path, typer.Option(envvar="HUTONG_CA", help="Authority of the server, PEM.")] = Path("certs/ca.pem"),
+    cert: Annotated[Path, typer.Option(envvar="HUTONG_CERT", help="Client certificate, PEM.")] = Path(
+        "certs/registry.monitor.pem"
+    ),
+    key: Annotated[Path, typer.Option(envvar="HUTONG_KEY", help="Its key, PEM.")] = Path("certs/registry.monitor.key"),
+    target: Annotated[str, typer.Option(help="host:port; default: HUTONG_LISTEN.")] = "",
+    service: Annotated[str, typer.Option(help="One service; default: the server as a whole.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds.")] = 2.0,
+) -> None:
+    """Ask a running server whether it serves. Exits 0 when it does, 1 when not."""
+    from hutong_server.api.health_probe import probe
+
+    try:
+        material = [path.read_bytes() for path in (ca, cert, key)]
+    except OSError as error:
+        _refuse([f"{error.filename}: {error.strerror}"])
+    answer = probe(target or _settings().listen, service, timeout, *material)
+    print(answer)
+    if answer != "SERVING":
+        raise typer.Exit(1)
+
+
+async def _serve(settings: Settings) -> None:
+    from hutong_server import app
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    registry = await app.start(settings)
+    # For people and scripts that took a free port; the log has it too.
+    print(f"listening on port {registry.port}, metrics on {registry.metrics_port or 'none'}", flush=True)
+    await stop.wait()
+    log().info("draining")
+    await registry.drain()
+    log().info("ended")
+
+
+def _run(main: Coroutine[None, None, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(main)
+    else:
+        import uvloop
+
+        uvloop.run(main)
+
+
+def _settings() -> Settings:
+    try:
+        return configuration.load()
+    except SettingsError as error:
+        _refuse(error.problems)
+
+
+def _refuse(problems: list[str]) -> NoReturn:
+    for problem in problems:
+        print(f"hutong-server: {problem}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """The program."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

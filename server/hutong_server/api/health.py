@@ -1,0 +1,75 @@
+"""gRPC health: every service serves while the database answers, and none once the server drains."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import aio
+
+from hutong_server.store.base import Store
+from hutong_server.telemetry import Metrics, log, where
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Health:
+    """Asks the database again and again, and tells."""
+
+    def __init__(self, store: Store, services: tuple[str, ...], metrics: Metrics, interval: float) -> None:
+        """`interval` in seconds: between questions, and the longest that an answer may take."""
+        self.servicer: Any = aio.HealthServicer()
+        self._store = store
+        self._services = ("", *services)
+        self._metrics = metrics
+        self._interval = interval
+        self._serving: bool | None = None
+        self._asked: asyncio.Future[None] | None = None
+        # A thread of its own: a database that hangs must not eat the calls' threads, nor busy ones hide that it does.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hutong-health")
+
+    async def look(self) -> None:
+        """One look at the database."""
+        await self._tell(await self._answers())
+
+    async def watch(self) -> None:
+        """Looks for ever."""
+        while True:
+            await asyncio.sleep(self._interval)
+            await self.look()
+
+    async def drain(self) -> None:
+        """From now on nothing serves."""
+        self._metrics.serving.set(0)
+        await self.servicer.enter_graceful_shutdown()
+
+    def close(self) -> None:
+        """Lets the thread go; one that hangs in the database is left behind."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _answers(self) -> bool:
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._ping)
+        try:
+            # Shielded: a question that hangs is still out, and no second one is put behind it.
+            await asyncio.wait_for(asyncio.shield(self._asked), self._interval)
+        except Exception as error:  # whatever it is, the database does not answer
+            if self._serving is not False:
+                log().error(
+                    "database does not answer", extra={"error_type": type(error).__name__, "error_at": where(error)}
+                )
+            return False
+        return True
+
+    def _ping(self) -> None:
+        self._store.read(lambda reader: reader.ping())
+
+    async def _tell(self, serving: bool) -> None:
+        if serving == self._serving:
+            return
+        self._serving = serving
+        self._metrics.serving.set(int(serving))
+        for service in self._services:
+            await self.servicer.set(service, SERVING if serving else NOT_SERVING)
+        log().info("serving" if serving else "not serving")

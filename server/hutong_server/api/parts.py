@@ -1,0 +1,58 @@
+"""What the servicers work with. Built once by the composition root."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hutong_server.api.rule_snapshot import RuleSnapshot
+from hutong_server.domain.report import Instant
+from hutong_server.store.base import Ids, Reader, Store, Tokens, Writer
+from hutong_server.telemetry import Metrics
+from hutong_server.usecases.feeds import Coverage
+from hutong_server.usecases.wire import Wire
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of anything."""
+
+    max_document_bytes: int
+    future_tolerance: int
+    """Milliseconds."""
+    stream_window: int
+    """Documents of one stream in work at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running registry."""
+
+    store: Store
+    threads: Executor
+    rules: RuleSnapshot
+    coverage: Callable[[], Coverage]
+    """The feeds as last looked at."""
+    tokens: Tokens
+    ids: Ids
+    wire: Wire
+    metrics: Metrics
+    clock: Callable[[], Instant]
+    source: str
+    """Name of this registry, as answers state it."""
+    limits: Limits
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Runs work that takes a thread: reads, parsing, judging."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    async def read(self, job: Callable[[Reader], T]) -> T:
+        """Runs a read job."""
+        return await self.run(lambda: self.store.read(job))
+
+    async def write(self, job: Callable[[Writer], T]) -> T:
+        """Runs a write job; returns once it is durable."""
+        return await asyncio.wrap_future(self.store.submit(job))

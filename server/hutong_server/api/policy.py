@@ -1,0 +1,70 @@
+"""Who may call what: one table, method → roles. A method that is absent is denied; a test proves the table total."""
+
+from typing import Final
+
+from hutong_server.api.status import refusal
+from hutong_server.domain.caller import Caller, Role
+from hutong_server.domain.errors import Reason
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.usecases.institutions import OPERATOR
+
+EVERY_ROLE: Final = frozenset(Role)
+_FEED: Final = frozenset({Role.FEED})
+_EMR: Final = frozenset({Role.EMR})
+_ADMIN: Final = frozenset({Role.ADMIN})
+
+ROLES: Final[dict[str, frozenset[Role]]] = {
+    "/hutong.v1.RegistryService/PublishReport": _FEED,
+    "/hutong.v1.RegistryService/PublishReports": _FEED,
+    "/hutong.v1.RegistryService/GetFeedStatus": _FEED,
+    "/hutong.v1.ReuseService/OpenChart": _EMR,
+    "/hutong.v1.ReuseService/ListReports": _EMR,
+    "/hutong.v1.ReuseService/GetReport": _EMR,
+    "/hutong.v1.CatalogService/PutInstitution": _ADMIN,
+    "/hutong.v1.CatalogService/ListInstitutions": _ADMIN,
+    "/hutong.v1.CatalogService/GetInstitution": _ADMIN,
+    "/hutong.v1.CatalogService/SuspendInstitution": _ADMIN,
+    "/hutong.v1.CatalogService/ImportCatalog": _ADMIN,
+    "/hutong.v1.CatalogService/ListCatalogEntries": _ADMIN,
+    "/hutong.v1.PatientService/ListHeldReports": _ADMIN,
+    "/hutong.v1.PatientService/ShowPatient": _ADMIN,
+    "/hutong.v1.PatientService/PlaceHeldReport": _ADMIN,
+    "/hutong.v1.PatientService/LinkPatients": _ADMIN,
+    "/hutong.v1.PatientService/UnlinkPatient": _ADMIN,
+    "/hutong.v1.PatientService/UndoPatientStep": _ADMIN,
+    "/grpc.health.v1.Health/Check": EVERY_ROLE,
+    "/grpc.health.v1.Health/List": EVERY_ROLE,
+    "/grpc.health.v1.Health/Watch": EVERY_ROLE,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": EVERY_ROLE,
+}
+
+OPEN_TO_UNREGISTERED: Final = frozenset(
+    {
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/List",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    }
+)
+"""Say nothing about anybody: a valid certificate is enough, so that a new site can be tried before it is added."""
+
+_OPERATOR_ROLES: Final = frozenset({Role.ADMIN, Role.MONITOR, Role.SUPERVISOR, Role.REGISTRY})
+"""In these roles the registry's own operator (institution "registry") counts as registered, so that the first
+institutions can be added at all. It publishes and asks nothing.
+"""
+
+
+def check(method: str, caller: Caller, book: RuleBook) -> None:
+    """Raises HutongError unless the caller may call the method now."""
+    roles = ROLES.get(method)
+    if roles is None:
+        raise refusal(Reason.METHOD_UNKNOWN)
+    if caller.role not in roles:
+        raise refusal(Reason.ROLE_NOT_ALLOWED)
+    if method in OPEN_TO_UNREGISTERED or (caller.institution == OPERATOR and caller.role in _OPERATOR_ROLES):
+        return
+    institution = book.institution(caller.institution)
+    if institution is None:
+        raise refusal(Reason.INSTITUTION_UNKNOWN)
+    if institution.access_suspended:
+        raise refusal(Reason.INSTITUTION_SUSPENDED)

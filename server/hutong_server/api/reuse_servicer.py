@@ -1,0 +1,151 @@
+"""Questions of the doctor's side. No answer leaves before its access record is durable."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import grpc
+from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
+
+from hutong_server.api import call
+from hutong_server.api.convert import Faults, instant
+from hutong_server.api.convert_reuse import Asker, chart_out, context_in, list_out, patient_in, report_out
+from hutong_server.api.parts import Parts
+from hutong_server.store.base import ReportFilter
+from hutong_server.usecases.get_report import GetReport, get_report
+from hutong_server.usecases.list_reports import ListReports, list_reports
+from hutong_server.usecases.open_chart import OpenChart, open_chart
+
+T = TypeVar("T")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+PROMPT_ID = "prompt"
+"""Kind of the sealed ids of prompts."""
+MAX_REQUEST_ID = 128
+
+
+class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
+    """hutong.v1.ReuseService."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def OpenChart(
+        self, request: reuse_service_pb2.OpenChartRequest, context: Context
+    ) -> reuse_service_pb2.OpenChartResponse:
+        """See the contract."""
+        parts, this = self._parts, call.current()
+        faults = Faults()
+        ask = OpenChart(
+            request_id=faults.text("request_id", request.request_id, longest=MAX_REQUEST_ID, required=True),
+            patient=patient_in(request.patient, faults),
+            context=context_in(request.context, faults),
+            caller=this.peer,
+            include_not_reusable=request.include_not_reusable,
+        )
+        faults.check()
+        asker = self._asker()
+
+        def answer() -> tuple[reuse_service_pb2.OpenChartResponse, Future[None]]:
+            found = parts.store.read(lambda reader: open_chart(ask, reader, asker.book, parts.tokens, parts.clock()))
+            kept = parts.store.submit(found.keep)
+            this.outcome = found.outcome.value
+            # The answer is written while its record is on its way to the disk.
+            prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
+            return (
+                chart_out(
+                    found,
+                    asker,
+                    prompt_id,
+                    parts.coverage(),
+                    parts.source,
+                    include_not_reusable=ask.include_not_reusable,
+                ),
+                kept,
+            )
+
+        response = await self._recorded(answer)
+        parts.metrics.prompts.labels(this.outcome).inc()
+        return response
+
+    async def ListReports(
+        self, request: reuse_service_pb2.ListReportsRequest, context: Context
+    ) -> reuse_service_pb2.ListReportsResponse:
+        """See the contract."""
+        parts, this = self._parts, call.current()
+        faults = Faults()
+        ask = ListReports(
+            patient=patient_in(request.patient, faults),
+            context=context_in(request.context, faults),
+            caller=this.peer,
+            item=faults.text("item", request.item),
+            category=faults.text("category", request.category),
+            only=ReportFilter(
+                institution=faults.text("institution", request.institution),
+                taken_from=instant(request.taken_from, "taken_from", faults)
+                if request.HasField("taken_from")
+                else None,
+                taken_before=instant(request.taken_before, "taken_before", faults)
+                if request.HasField("taken_before")
+                else None,
+            ),
+            page_size=faults.page_size(request.page_size, 20, 100),
+            page_token=request.page_token,
+            request_id=this.request_id,
+        )
+        faults.check()
+        asker = self._asker()
+
+        def answer() -> tuple[reuse_service_pb2.ListReportsResponse, Future[None]]:
+            found = parts.store.read(
+                lambda reader: list_reports(ask, reader, asker.book, parts.tokens, parts.ids, parts.clock())
+            )
+            kept = parts.store.submit(found.keep)
+            this.outcome = found.outcome.value
+            return list_out(found, asker, parts.coverage(), parts.source), kept
+
+        return await self._recorded(answer)
+
+    async def GetReport(
+        self, request: reuse_service_pb2.GetReportRequest, context: Context
+    ) -> reuse_service_pb2.GetReportResponse:
+        """See the contract."""
+        parts, this = self._parts, call.current()
+        faults = Faults()
+        if not request.report_id:
+            faults.add("report_id", "is required")
+        ask = GetReport(
+            report_id=request.report_id,
+            context=context_in(request.context, faults),
+            caller=this.peer,
+            prompt_id=self._prompt_id(request.prompt_id, faults),
+            request_id=this.request_id,
+        )
+        faults.check()
+        asker = self._asker()
+
+        def answer() -> tuple[reuse_service_pb2.GetReportResponse, Future[None]]:
+            found = parts.store.read(lambda reader: get_report(ask, reader, asker.book, parts.ids, parts.clock()))
+            kept = parts.store.submit(found.keep)
+            this.outcome = found.record.outcome
+            return report_out(found, asker), kept
+
+        return await self._recorded(answer)
+
+    async def _recorded(self, answer: Callable[[], tuple[T, "Future[None]"]]) -> T:
+        response, kept = await self._parts.run(answer)
+        await asyncio.wrap_future(kept)
+        return response
+
+    def _asker(self) -> Asker:
+        return Asker(call.current().peer.institution, self._parts.rules.book, self._parts.ids)
+
+    def _prompt_id(self, text: str, faults: Faults) -> bytes:
+        if not text:
+            return b""
+        parts = self._parts.ids.open(PROMPT_ID, call.current().peer.institution, text)
+        if parts is None:
+            faults.add("prompt_id", "is not the id of a prompt of this institution")
+            return b""
+        return parts[0]

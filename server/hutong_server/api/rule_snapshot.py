@@ -1,0 +1,65 @@
+"""The rule book in force, in memory: rebuilt beside the calls when the catalogue changes, then swapped at once."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from hutong_server.catalog import build_rule_book
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.store.base import Reader, Store
+from hutong_server.telemetry import Metrics, log, where
+
+
+def read_book(reader: Reader) -> RuleBook:
+    """The rule book of one consistent view of the store."""
+    return build_rule_book(reader.catalog_version(), reader.institutions(), reader.catalog_rows())
+
+
+class RuleSnapshot:
+    """Holds the current RuleBook. Reading `book` is free and never waits."""
+
+    def __init__(self, book: RuleBook, store: Store, threads: Executor, metrics: Metrics, poll_seconds: float) -> None:
+        """`poll_seconds` bounds how late a change made by another process is seen."""
+        self.book = book
+        self._store = store
+        self._threads = threads
+        self._metrics = metrics
+        self._poll_seconds = poll_seconds
+        self._changed: list[Callable[[], None]] = []
+        self._rebuilding = asyncio.Lock()
+        metrics.rules_version.set(book.version)
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Calls back, in the event loop, after each swap."""
+        self._changed.append(call)
+
+    async def refresh(self) -> None:
+        """Sees to it that the book is as new as the store is now. Raises StoreUnavailable."""
+        async with self._rebuilding:
+            loop = asyncio.get_running_loop()
+            book = await loop.run_in_executor(self._threads, self._newer)
+            if book is not None:
+                self.book = book
+                self._metrics.rules_version.set(book.version)
+                log().info("rules changed", extra={"rules_version": book.version})
+                for call in self._changed:
+                    call()
+
+    def _newer(self) -> RuleBook | None:
+        if self._store.read(lambda reader: reader.catalog_version()) == self.book.version:
+            return None
+        return self._store.read(read_book)
+
+    async def poll(self) -> None:
+        """Refreshes for ever. While the database does not answer, the last book stands; health tells."""
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self.refresh()
+            except Exception as error:  # a fault here must not end the polling
+                log().log(
+                    logging.WARNING,
+                    "rules not refreshed",
+                    extra={"error_type": type(error).__name__, "error_at": where(error)},
+                )

@@ -1,0 +1,119 @@
+"""The gRPC server: services, interceptors, transport limits, and how it ends."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from hutong.v1 import (
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    patient_service_pb2,
+    patient_service_pb2_grpc,
+    registry_service_pb2,
+    registry_service_pb2_grpc,
+    reuse_service_pb2,
+    reuse_service_pb2_grpc,
+)
+
+from hutong_server.api.catalog_servicer import CatalogServicer
+from hutong_server.api.health import Health
+from hutong_server.api.identity import Identities
+from hutong_server.api.interceptors import chain
+from hutong_server.api.parts import Parts
+from hutong_server.api.patient_servicer import PatientServicer
+from hutong_server.api.registry_servicer import RegistryServicer
+from hutong_server.api.reuse_servicer import ReuseServicer
+from hutong_server.api.streams import OpenStreams
+
+SERVICES = tuple(
+    service.full_name
+    for file in (registry_service_pb2, reuse_service_pb2, catalog_service_pb2, patient_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+)
+"""Full names of hutong.v1's services."""
+HEALTH_SERVICE = "grpc.health.v1.Health"
+
+_ENVELOPE = 64 * 1024
+"""What a message holds beside its document. A document just above the limit is so refused with a reason and a path,
+one far above it by the transport."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How the server listens. Times in seconds."""
+
+    listen: str
+    credentials: grpc.ServerCredentials
+    registry_name: str
+    max_document_bytes: int
+    max_concurrent_calls: int
+    max_streams_per_connection: int
+    default_deadline: float
+    deadline_margin: float
+    drain: float
+    reuse_port: bool = False
+
+
+class RegistryServer:
+    """The listening server. `port` is known after start()."""
+
+    def __init__(self, parts: Parts, health: Health, options: ServerOptions) -> None:
+        self._options = options
+        self._health = health
+        self.streams = OpenStreams(lambda: parts.rules.book)
+        parts.rules.on_change(self.streams.recheck)
+        self._server = grpc.aio.server(
+            interceptors=chain(
+                metrics=parts.metrics,
+                identities=Identities(options.registry_name),
+                book=lambda: parts.rules.book,
+                streams=self.streams,
+                max_concurrent=options.max_concurrent_calls,
+                default_deadline=options.default_deadline,
+                deadline_margin=options.deadline_margin,
+            ),
+            options=_transport(options),
+        )
+        self._add_services(parts)
+        self.port = 0
+
+    def _add_services(self, parts: Parts) -> None:
+        server: Any = self._server  # the generated functions are typed for the sync server too
+        registry_service_pb2_grpc.add_RegistryServiceServicer_to_server(RegistryServicer(parts), server)
+        reuse_service_pb2_grpc.add_ReuseServiceServicer_to_server(ReuseServicer(parts), server)
+        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(parts), server)
+        patient_service_pb2_grpc.add_PatientServiceServicer_to_server(PatientServicer(parts), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
+        reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
+
+    async def start(self) -> None:
+        """Listens. Raises RuntimeError when the address cannot be had."""
+        self.port = self._server.add_secure_port(self._options.listen, self._options.credentials)
+        await self._health.look()
+        await self._server.start()
+
+    async def drain(self) -> None:
+        """Ends in good order: tells health, takes no new calls, lets those in flight finish, ends the streams."""
+        await self._health.drain()
+        # Watchers of health hear of it before their stream ends.
+        await asyncio.sleep(0)
+        self.streams.drain()
+        await self._server.stop(self._options.drain)
+
+
+def _transport(options: ServerOptions) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", options.max_document_bytes + _ENVELOPE),
+        # An answer holds at most one document and what stands beside it.
+        ("grpc.max_send_message_length", 2 * options.max_document_bytes + 64 * _ENVELOPE),
+        ("grpc.max_concurrent_streams", options.max_streams_per_connection),
+        ("grpc.so_reuseport", int(options.reuse_port)),
+        # Finds peers that are gone without a word (a site's line cut): ping after 60 s of silence, wait 20 s.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]

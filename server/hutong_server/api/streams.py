@@ -1,0 +1,61 @@
+"""The streams that are open: each ends when its caller may not call any more, and when the server drains."""
+
+import asyncio
+from collections.abc import Callable
+
+from hutong_server.api import policy
+from hutong_server.api.call import Call
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.rulebook import RuleBook
+
+DRAINING = "The registry is shutting down; connect again and send everything after the last answer."
+
+
+class OpenStreams:
+    """Knows every open stream by its call."""
+
+    def __init__(self, book: Callable[[], RuleBook]) -> None:
+        """`book` gives the rule book in force."""
+        self._book = book
+        self._calls: dict[int, Call] = {}
+        self._draining = False
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def open(self, call: Call) -> "asyncio.Future[HutongError]":
+        """Registers the stream; the future resolves with the reason why it must end."""
+        ending: asyncio.Future[HutongError] = asyncio.get_running_loop().create_future()
+        call.ending = ending
+        self._calls[id(call)] = call
+        if self._draining:
+            ending.set_result(_draining())
+        return ending
+
+    def close(self, call: Call) -> None:
+        """Forgets the stream."""
+        self._calls.pop(id(call), None)
+
+    def recheck(self) -> None:
+        """Ends the streams whose callers may not call any more. To be called after each change of the rules."""
+        book = self._book()
+        for call in list(self._calls.values()):
+            try:
+                policy.check(call.method, call.peer, book)
+            except HutongError as error:
+                _end(call, error)
+
+    def drain(self) -> None:
+        """Ends all streams, and those that still come."""
+        self._draining = True
+        for call in list(self._calls.values()):
+            _end(call, _draining())
+
+
+def _end(call: Call, error: HutongError) -> None:
+    if call.ending is not None and not call.ending.done():
+        call.ending.set_result(error)
+
+
+def _draining() -> HutongError:
+    return HutongError(Reason.STORE_UNAVAILABLE, DRAINING)

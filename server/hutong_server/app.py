@@ -1,0 +1,183 @@
+"""The composition root: settings → store → rules → use cases → servicers → server. Everything is built here, once."""
+
+import asyncio
+import datetime
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hutong_server import safety
+from hutong_server.api.coverage import CoverageSnapshot
+from hutong_server.api.health import Health
+from hutong_server.api.parts import Limits, Parts
+from hutong_server.api.rule_snapshot import RuleSnapshot, read_book
+from hutong_server.api.server import SERVICES, RegistryServer, ServerOptions
+from hutong_server.api.tls import ServerCertificates
+from hutong_server.api.wire_form import ProtoWire
+from hutong_server.domain.report import Instant
+from hutong_server.settings import Settings, SettingsError
+from hutong_server.store.base import StoreUnavailable
+from hutong_server.store.engine import UnsafeSettings, database_of
+from hutong_server.store.migrations import migrate, migrations_pending
+from hutong_server.store.sql_store import SqlStore, open_store
+from hutong_server.telemetry import Metrics, MetricsServer, log
+from hutong_server.trust.ids import SealedIds
+from hutong_server.trust.keys import read_key_file
+from hutong_server.trust.sealing import AesGcmSealer
+from hutong_server.trust.tokens import HmacTokens
+
+
+def now() -> Instant:
+    """The wall clock, in milliseconds since 1970. The only clock of the server."""
+    return time.time_ns() // 1_000_000
+
+
+class Registry:
+    """A running registry. Made by start(); ended by drain()."""
+
+    def __init__(self, settings: Settings, store: SqlStore, metrics: Metrics) -> None:
+        self._settings = settings
+        self._store = store
+        self.metrics = metrics
+        self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
+        seal_key = read_key_file(settings.seal_key)
+        rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
+        coverage = CoverageSnapshot(store, rules, now)
+        parts = Parts(
+            store=store,
+            threads=self._threads,
+            rules=rules,
+            coverage=lambda: coverage.current,
+            tokens=HmacTokens(read_key_file(settings.token_key)),
+            ids=SealedIds(seal_key),
+            wire=ProtoWire(),
+            metrics=metrics,
+            clock=now,
+            source=settings.registry_name,
+            limits=Limits(
+                max_document_bytes=settings.max_message_bytes,
+                future_tolerance=settings.future_tolerance_seconds * 1000,
+                stream_window=settings.stream_window,
+            ),
+        )
+        self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
+        self.server = RegistryServer(parts, self._health, _options(settings))
+        self._metrics_server: MetricsServer | None = None
+        self._polls: list[Coroutine[Any, Any, None]] = [rules.poll(), coverage.poll(), self._health.watch()]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def port(self) -> int:
+        """Of gRPC."""
+        return self.server.port
+
+    @property
+    def metrics_port(self) -> int:
+        """Of the metrics; 0 when they are off."""
+        return self._metrics_server.port if self._metrics_server else 0
+
+    async def run(self) -> None:
+        """Listens, and starts what looks at the database again and again."""
+        if (address := self._settings.metrics_address) is not None:
+            self._metrics_server = self.metrics.serve(*address)
+        self._tasks = [asyncio.ensure_future(poll) for poll in self._polls]
+        await self.server.start()
+
+    async def drain(self) -> None:
+        """Ends in good order; see RegistryServer.drain. What was queued for the disk is on it afterwards."""
+        await self.server.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._health.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    def _close(self) -> None:
+        self._threads.shutdown()
+        self._store.close()
+        if self._metrics_server is not None:
+            self._metrics_server.close()
+
+
+async def start(settings: Settings) -> Registry:
+    """Builds and starts a registry. Raises SettingsError when anything is unsafe; nothing is open then."""
+    if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
+        raise SettingsError(found)
+    loop = asyncio.get_running_loop()
+    store = await loop.run_in_executor(None, _open, settings)
+    try:
+        registry = Registry(settings, store, Metrics())
+        await registry.run()
+    except BaseException:
+        store.close()
+        raise
+    log().info("listening", extra={"address": settings.listen, "count": registry.port})
+    return registry
+
+
+def _open(settings: Settings) -> SqlStore:
+    try:
+        prepare_schema(settings.database_url)
+        sealer = AesGcmSealer(read_key_file(settings.seal_key))
+        # Beside the workers, health, rules and coverage each look at the database.
+        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 3)
+    except (UnsafeSettings, StoreUnavailable) as error:
+        raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
+
+
+def prepare_schema(url: str) -> None:
+    """Makes the schema of a new SQLite file. Raises SettingsError when any other database lacks migrations.
+
+    A schema in use is changed by an operator who has a backup, not by a restart.
+    """
+    if is_new_file(url):
+        migrate(url)
+    elif pending := migrations_pending(url):
+        raise SettingsError([f"the database lacks {len(pending)} migrations; run `hutong-server migrate`"])
+
+
+def database_problems(settings: Settings) -> list[str]:
+    """What the database itself would refuse at a start. Makes nothing."""
+    url = settings.database_url
+    if is_new_file(url):
+        return []
+    try:
+        open_store(url, AesGcmSealer(read_key_file(settings.seal_key)), pool_size=1).close()
+        prepare_schema(url)
+    except (UnsafeSettings, StoreUnavailable) as error:
+        return [f"HUTONG_DATABASE_URL: {error}"]
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+def is_new_file(url: str) -> bool:
+    """Whether the URL names a SQLite file that is not there yet, or is empty."""
+    target = database_of(url)
+    if target.get_backend_name() != "sqlite":
+        return False
+    file = Path(target.database or "")
+    return not file.exists() or file.stat().st_size == 0
+
+
+def _options(settings: Settings) -> ServerOptions:
+    certificates = ServerCertificates(
+        settings.tls_certificate,
+        settings.tls_key,
+        settings.tls_ca,
+        lambda: safety.tls_problems(settings, datetime.datetime.now(datetime.UTC)),
+    )
+    return ServerOptions(
+        listen=settings.listen,
+        credentials=certificates.credentials(),
+        registry_name=settings.registry_name,
+        max_document_bytes=settings.max_message_bytes,
+        max_concurrent_calls=settings.max_concurrent_calls,
+        max_streams_per_connection=settings.max_streams_per_connection,
+        default_deadline=settings.default_deadline_seconds,
+        deadline_margin=settings.deadline_margin_seconds,
+        drain=settings.drain_seconds,
+        reuse_port=settings.reuse_port,
+    )

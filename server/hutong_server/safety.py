@@ -1,0 +1,120 @@
+"""What makes settings unsafe. Each check gives sentences; none means that the server may start."""
+
+import datetime
+import ipaddress
+import stat
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from hutong_server.settings import Settings, split_address
+from hutong_server.store.engine import UnsafeSettings, database_of
+from hutong_server.trust.keys import UnsafeKey, read_key_file
+
+
+def problems(settings: Settings, now: datetime.datetime) -> list[str]:
+    """Everything that forbids a start, at `now` (aware): TLS material, keys, addresses."""
+    return [*tls_problems(settings, now), *_keys(settings), *_addresses(settings), *_database(settings)]
+
+
+def tls_problems(settings: Settings, now: datetime.datetime) -> list[str]:
+    """Faults of the TLS material: missing, open, expired, not matching."""
+    found: list[str] = []
+    chain = _certificates("HUTONG_TLS_CERTIFICATE", settings.tls_certificate, found)
+    authorities = _certificates("HUTONG_TLS_CA", settings.tls_ca, found)
+    if chain:
+        found += _period("HUTONG_TLS_CERTIFICATE", chain[0], now)
+    # While authorities are exchanged, old and new stand in one file: one that is good is enough.
+    faults = [_period("HUTONG_TLS_CA", each, now) for each in authorities]
+    if faults and all(faults):
+        found += faults[0]
+    key_file = settings.tls_key
+    found += owner_only("HUTONG_TLS_KEY", key_file)
+    if chain and key_file.is_file():
+        try:
+            key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        except (ValueError, TypeError, OSError):
+            found.append(f"HUTONG_TLS_KEY: {key_file} holds no private key in PEM without a passphrase")
+        else:
+            if _public(key.public_key()) != _public(chain[0].public_key()):
+                found.append("HUTONG_TLS_KEY: the key is not the one of HUTONG_TLS_CERTIFICATE")
+    return found
+
+
+def _keys(settings: Settings) -> list[str]:
+    found = []
+    for variable, path in (("HUTONG_TOKEN_KEY", settings.token_key), ("HUTONG_SEAL_KEY", settings.seal_key)):
+        try:
+            read_key_file(path)
+        except UnsafeKey as error:
+            found.append(f"{variable}: {error} (make both with `hutong-server keys init`)")
+    return found
+
+
+def _addresses(settings: Settings) -> list[str]:
+    if not settings.metrics_listen:
+        return []
+    try:
+        host, _ = split_address(settings.metrics_listen)
+    except ValueError as error:
+        return [f"HUTONG_METRICS_LISTEN: {error}"]
+    if settings.metrics_allow_remote or _loopback(host):
+        return []
+    return [
+        "HUTONG_METRICS_LISTEN: metrics have no access control and listen beyond loopback;"
+        " set HUTONG_METRICS_ALLOW_REMOTE=true if the network guards them"
+    ]
+
+
+def _database(settings: Settings) -> list[str]:
+    try:
+        database_of(settings.database_url)
+    except UnsafeSettings as error:
+        return [f"HUTONG_DATABASE_URL: {error}"]
+    return []
+
+
+def owner_only(variable: str, path: Path) -> list[str]:
+    """Faults of a secret's file: missing, or readable by others than its owner."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return [f"{variable}: {path} is missing or cannot be read"]
+    if not stat.S_ISREG(mode):
+        return [f"{variable}: {path} is not a file"]
+    if mode & 0o077:
+        return [f"{variable}: {path} is open to others than its owner (mode {stat.S_IMODE(mode):04o}); chmod 600 it"]
+    return []
+
+
+def _period(variable: str, certificate: x509.Certificate, now: datetime.datetime) -> list[str]:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if end <= now:
+        return [f"{variable}: the certificate expired at {end:%Y-%m-%d %H:%MZ}"]
+    return [f"{variable}: the certificate is not valid before {begin:%Y-%m-%d %H:%MZ}"] if begin > now else []
+
+
+def _certificates(variable: str, path: Path, found: list[str]) -> list[x509.Certificate]:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        found.append(f"{variable}: {path} is missing or cannot be read")
+        return []
+    try:
+        return x509.load_pem_x509_certificates(content)
+    except ValueError:
+        found.append(f"{variable}: {path} holds no certificate in PEM")
+        return []
+
+
+def _public(key: object) -> bytes:
+    encode = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(*encode)  # type: ignore[attr-defined, no-any-return]  # every key type has it
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

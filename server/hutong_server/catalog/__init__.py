@@ -1,0 +1,8 @@
+"""The catalogue's readable files: read with every error placed, compared, and made into the rule book."""
+
+from hutong_server.catalog.compile import build_rule_book
+from hutong_server.catalog.diff import diff
+from hutong_server.catalog.reading import read_catalog
+from hutong_server.catalog.references import check_references
+
+__all__ = ["build_rule_book", "check_references", "diff", "read_catalog"]

@@ -233,3 +233,5 @@ class Policy:
     critical_flags: tuple[str, ...] = ("HH", "LL", "AA")
     unknown_identifier_systems: str = "local"
     """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": not."""
+    regions: tuple[Region, ...] = ()
+    """Regions whose marks are known here, beside "national" (全国HR)."""

@@ -1,0 +1,190 @@
+"""Entries of the catalogue → the rule book."""
+
+import json
+from collections.abc import Iterable
+
+from hutong_server.catalog.shapes import Body
+from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, IdentifierSystem, Strength
+from hutong_server.domain.person import NameRule
+from hutong_server.domain.recognition import (
+    Agreement,
+    Alike,
+    Dates,
+    Dimension,
+    Group,
+    Institution,
+    Mapping,
+    Policy,
+    QualityGrant,
+    QualityOf,
+    RecognitionRule,
+    RecognizedItem,
+    Region,
+    RegionSet,
+    RepeatGround,
+    Specialty,
+    Tier,
+    TimeBase,
+    VocabularyTerm,
+)
+from hutong_server.domain.rulebook import ANY, NATIONAL, RuleBook
+from hutong_server.store.base import CatalogRow
+
+LOINC = "http://loinc.org"
+NATIONAL_MARK = "全国HR"
+
+
+def build_rule_book(version: int, institutions: Iterable[Institution], rows: Iterable[CatalogRow]) -> RuleBook:
+    """The rule book of these entries. The rows are those that an import made: their bodies are right."""
+    bodies: dict[str, list[Body]] = {}
+    for row in rows:
+        bodies.setdefault(row.kind, []).append(json.loads(row.body))
+
+    def each(kind: str) -> list[Body]:
+        return bodies.get(kind, [])
+
+    policy = _policy(each("policy")[0]) if each("policy") else Policy()
+    region_sets = [_region_set(body) for body in each("region_set")]
+    marks = {NATIONAL: NATIONAL_MARK}
+    marks.update((region.code, region.mark) for region in policy.regions)
+    marks.update((named.code, named.mark) for named in region_sets)
+    items = each("item")
+    return RuleBook(
+        version=version,
+        policy=policy,
+        institutions=institutions,
+        items=[_item(body) for body in items],
+        mappings=[*(_mapping(body) for body in each("mapping")), *_standard_mappings(items)],
+        grants=[_grant(body, marks) for body in each("grant")],
+        rules=[_rule(body) for body in each("rule")],
+        grounds=[_ground(body) for body in each("ground")],
+        agreements=[Agreement(body["publisher"], body["performer"], _dates(body)) for body in each("agreement")],
+        vocabulary=[_term(body) for body in each("vocabulary")],
+        region_sets=region_sets,
+        identifier_systems=[_identifier_system(body) for body in each("identifier_system")],
+    )
+
+
+def _dates(body: Body) -> Dates:
+    return Dates(body.get("valid_from", ""), body.get("valid_to", ""))
+
+
+def _policy(body: Body) -> Policy:
+    default = Policy()
+    return Policy(
+        region=body.get("region", default.region),
+        time_zone=body.get("time_zone", default.time_zone),
+        name_rule=NameRule(body.get("name_rule", default.name_rule)),
+        critical_flags=tuple(body.get("critical_flags", default.critical_flags)),
+        unknown_identifier_systems=body.get("unknown_identifier_systems", default.unknown_identifier_systems),
+        regions=tuple(Region(each["code"], each["name"], each["mark"]) for each in body.get("regions", ())),
+    )
+
+
+def _item(body: Body) -> RecognizedItem:
+    return RecognizedItem(
+        code=body["code"],
+        name_zh=body["name_zh"],
+        name_en=body["name_en"],
+        specialty=Specialty(body["specialty"]),
+        item_class=body.get("class", ""),
+        window_days=body["window_days"],
+        time_base=TimeBase(body.get("time_base", TimeBase.EFFECTIVE)),
+        needs_images=body.get("needs_images", False),
+        recognized=body.get("recognized", True),
+        terms=tuple((name, tuple(body[name.value])) for name in Dimension if name.value in body),
+        dates=_dates(body),
+    )
+
+
+def _standard_mappings(items: Iterable[Body]) -> list[Mapping]:
+    # An item's LOINC numbers lead to it from any institution.
+    return [
+        Mapping(ANY, LOINC, code, body["code"], (), _dates(body)) for body in items for code in body.get("loinc", ())
+    ]
+
+
+def _mapping(body: Body) -> Mapping:
+    terms = tuple((name, body[name.value]) for name in Dimension if name.value in body)
+    return Mapping(body["institution"], body.get("system", ""), body["code"], body["item"], terms, _dates(body))
+
+
+def _grant(body: Body, marks: dict[str, str]) -> QualityGrant:
+    reach = body["range"]
+    return QualityGrant(
+        institution=body["institution"],
+        items=tuple(body["items"]),
+        range=reach,
+        # A region that the policy no longer names keeps its code as its name.
+        mark=marks.get(reach, f"{reach}HR"),
+        quality_body=body.get("quality_body", ""),
+        dates=_dates(body),
+    )
+
+
+def _group(body: Body) -> Group:
+    return Group(
+        tiers=tuple(Tier(each) for each in body.get("tiers", ())),
+        regions=tuple(body.get("regions", ())),
+        alliances=tuple(body.get("alliances", ())),
+        institutions=tuple(body.get("institutions", ())),
+        sets=tuple(body.get("sets", ())),
+    )
+
+
+def _rule(body: Body) -> RecognitionRule:
+    return RecognitionRule(
+        code=body["code"],
+        issued_by=_group(body["issued_by"]),
+        received_by=_group(body["received_by"]),
+        items=tuple(body.get("items", (ANY,))),
+        read_by=_group(body["read_by"]) if "read_by" in body else None,
+        alike=tuple(Alike(each) for each in body.get("alike", ())),
+        quality_of=QualityOf(body.get("quality_of", QualityOf.PERFORMER)),
+        dates=_dates(body),
+    )
+
+
+def _ground(body: Body) -> RepeatGround:
+    return RepeatGround(
+        code=body["code"],
+        name_zh=body["name_zh"],
+        name_en=body["name_en"],
+        counts_as_refusal=body.get("counts_as_refusal", True),
+        needs_text=body.get("needs_text", False),
+    )
+
+
+def _term(body: Body) -> VocabularyTerm:
+    return VocabularyTerm(
+        dimension=Dimension(body["dimension"]),
+        term=body["term"],
+        name_zh=body.get("name_zh", ""),
+        name_en=body.get("name_en", ""),
+        codes=tuple((each["system"], each["code"]) for each in body.get("codes", ())),
+        texts=tuple(body.get("texts", ())),
+    )
+
+
+def _region_set(body: Body) -> RegionSet:
+    def words(name: str) -> tuple[str, ...]:
+        return tuple(body.get(name, ()))
+
+    return RegionSet(
+        body["code"], body["name"], body["mark"], words("regions"), words("institutions"), words("alliances")
+    )
+
+
+def _identifier_system(body: Body) -> IdentifierSystem:
+    default = (Fold.WIDTH, Fold.CASE, Fold.SPACE)
+    return IdentifierSystem(
+        system=body["system"],
+        kind=IdentifierKind(body["kind"]),
+        strength=Strength(body["strength"]),
+        aliases=tuple(body.get("aliases", ())),
+        check=Check(body.get("check", Check.NONE)),
+        pattern=body.get("pattern", ""),
+        fold=tuple(Fold(each) for each in body["fold"]) if "fold" in body else default,
+        name_zh=body.get("name_zh", ""),
+        name_en=body.get("name_en", ""),
+    )

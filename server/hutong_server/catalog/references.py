@@ -1,0 +1,179 @@
+"""Cross references: what an entry names must be there, in the files or in the catalogue in force."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hutong_server.catalog.fields import Path, nearest
+from hutong_server.catalog.shapes import Body
+from hutong_server.catalog.source import Faults, Place
+from hutong_server.domain.recognition import Dimension, Institution, Specialty
+from hutong_server.domain.rulebook import ANY, NATIONAL, code_key
+from hutong_server.store.base import CatalogImport, CatalogRow
+
+EntryKey = tuple[str, str]
+"""(kind, key)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedImport(CatalogImport):
+    """An import that still knows where everything stood."""
+
+    places: Mapping[EntryKey, Mapping[Path, Place]] = field(default_factory=dict, compare=False)
+    broken: frozenset[EntryKey] = field(default=frozenset(), compare=False)
+    """Entries with faults of their own: they may be named, so that one fault is not told twice."""
+
+
+class _Reference(NamedTuple):
+    noun: str
+    word: str
+    path: Path
+
+
+def check_references(
+    imported: CatalogImport, existing_rows: Iterable[CatalogRow], existing_institutions: Iterable[Institution]
+) -> None:
+    """Raises HutongError (CATALOG_INVALID) with every reference that leads nowhere.
+
+    Known is what the files hold, and what is in force and not replaced by them. Entries in force are not checked
+    again: a mapping whose item went away leads to NOT_RECOGNIZED_ITEM.
+    """
+    faults = Faults()
+    note_references(imported, existing_rows, existing_institutions, faults)
+    faults.raise_any()
+
+
+def note_references(
+    imported: CatalogImport,
+    existing_rows: Iterable[CatalogRow],
+    existing_institutions: Iterable[Institution],
+    faults: Faults,
+) -> None:
+    """As check_references, but notes the faults."""
+    staying = [row for row in existing_rows if not in_scopes(row.kind, row.key, imported.scopes)]
+    institutions = {each.code: each for each in (*existing_institutions, *imported.institutions)}
+    known = _known([*staying, *imported.rows], institutions)
+    for kind, key in imported.broken if isinstance(imported, PlacedImport) else ():
+        # A dated item's key is "CODE|day".
+        known.get({"region_set": "range"}.get(kind, kind), set()).add(key.partition("|")[0] if kind == "item" else key)
+    for row in imported.rows:
+        for noun, word, path in _references(row.kind, json.loads(row.body)):
+            if word not in known[noun]:
+                shown = word.partition("|")[2] if noun == "vocabulary" else word
+                hint = nearest(word, known[noun]) if noun != "vocabulary" else _nearest_term(word, known[noun])
+                faults.add(place_of(imported, row.kind, row.key, path), f'unknown {_NOUNS[noun]} "{shown}"{hint}')
+    _note_shared_names(imported, institutions, faults)
+    _note_shared_codes([*imported.rows, *staying], imported, faults)
+
+
+def in_scopes(kind: str, key: str, scopes: Sequence[tuple[str, str]]) -> bool:
+    """Whether an import replaces the entry."""
+    return any(kind == scope and key.startswith(prefix) for scope, prefix in scopes)
+
+
+def place_of(imported: CatalogImport, kind: str, key: str, path: Path = ()) -> Place:
+    """Where a value of an imported entry stood; the nearest place known."""
+    places = imported.places.get((kind, key), {}) if isinstance(imported, PlacedImport) else {}
+    while path and path not in places:
+        path = path[:-1]
+    return places.get(path, Place(f"{kind} {key}", 1, 1))
+
+
+_NOUNS = {
+    "institution": "institution",
+    "item": "item",
+    "class": "class of items",
+    "vocabulary": "term",
+    "range": "range (national, a region of the policy, or a region set)",
+    "region_set": "region set",
+}
+
+
+def _nearest_term(word: str, known: Iterable[str]) -> str:
+    dimension, _, term = word.partition("|")
+    return nearest(term, [each.partition("|")[2] for each in known if each.startswith(f"{dimension}|")])
+
+
+def _known(rows: Iterable[CatalogRow], institutions: Mapping[str, Institution]) -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {noun: set() for noun in _NOUNS}
+    known["institution"] = {ANY, *institutions}
+    known["range"] = {NATIONAL}
+    for row in rows:
+        if row.kind == "vocabulary":
+            known["vocabulary"].add(row.key)
+        elif row.kind == "region_set":
+            known["region_set"].add(row.key)
+            known["range"].add(row.key)
+        elif row.kind == "item":
+            body = json.loads(row.body)
+            known["item"].add(body["code"])
+            known["class"].add(body.get("class", ""))
+        elif row.kind == "policy":
+            known["range"].update(region["code"] for region in json.loads(row.body).get("regions", ()))
+    return known
+
+
+def _references(kind: str, body: Body) -> Iterator[_Reference]:
+    if kind in ("item", "mapping"):
+        for dimension in Dimension:
+            terms = body.get(dimension.value, [])
+            if isinstance(terms, str):
+                yield _Reference("vocabulary", f"{dimension}|{terms}", (dimension.value,))
+            else:
+                for number, term in enumerate(terms):
+                    yield _Reference("vocabulary", f"{dimension}|{term}", (dimension.value, number))
+    if kind == "mapping":
+        yield _Reference("item", body["item"], ("item",))
+    if kind in ("mapping", "grant"):
+        yield _Reference("institution", body["institution"], ("institution",))
+    if kind == "grant":
+        yield _Reference("range", body["range"], ("range",))
+    if kind in ("grant", "rule"):
+        for number, word in enumerate(body.get("items", ())):
+            if word.startswith("class:"):
+                yield _Reference("class", word.removeprefix("class:"), ("items", number))
+            elif word not in (ANY, *Specialty):
+                yield _Reference("item", word, ("items", number))
+    if kind == "rule":
+        for group in ("issued_by", "received_by", "read_by"):
+            for number, code in enumerate(body.get(group, {}).get("institutions", ())):
+                yield _Reference("institution", code, (group, "institutions", number))
+            for number, code in enumerate(body.get(group, {}).get("sets", ())):
+                yield _Reference("region_set", code, (group, "sets", number))
+    if kind == "agreement":
+        for end in ("publisher", "performer"):
+            yield _Reference("institution", body[end], (end,))
+    if kind == "region_set":
+        for number, code in enumerate(body.get("institutions", ())):
+            yield _Reference("institution", code, ("institutions", number))
+
+
+def _note_shared_names(imported: CatalogImport, institutions: Mapping[str, Institution], faults: Faults) -> None:
+    # An identifier that two institutions share names neither: the report's performer would be unknown.
+    bearers: dict[tuple[str, str], set[str]] = {}
+    for institution in institutions.values():
+        for pair in institution.identifiers:
+            bearers.setdefault(pair, set()).add(institution.code)
+    for institution in imported.institutions:
+        for number, pair in enumerate(institution.identifiers):
+            others = sorted(bearers[pair] - {institution.code})
+            if others:
+                place = place_of(imported, "institution", institution.code, ("identifiers", number))
+                faults.add(place, f'identifier "{pair[0]}|{pair[1]}" is also that of institution "{others[0]}"')
+
+
+def _note_shared_codes(rows: Iterable[CatalogRow], imported: CatalogImport, faults: Faults) -> None:
+    # A code under two terms of one dimension states both, and so never matches an item that names one of them.
+    bearers: dict[tuple[str, str, str], str] = {}
+    for row in rows:
+        if row.kind != "vocabulary":
+            continue
+        body = json.loads(row.body)
+        stated = [(("codes", n), (each["system"], each["code"])) for n, each in enumerate(body.get("codes", ()))]
+        stated += [(("texts", n), ("", each)) for n, each in enumerate(body.get("texts", ()))]
+        for path, (system, code) in stated:
+            first = bearers.setdefault((body["dimension"], *code_key(system, code)), row.key)
+            if first != row.key:
+                place = place_of(imported, row.kind, row.key, path)
+                faults.add(place, f'"{code}" already states the term "{first.partition("|")[2]}" of this dimension')

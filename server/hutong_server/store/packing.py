@@ -65,10 +65,10 @@ def part_keys(joined: bytes) -> tuple[bytes, ...]:
 
 
 def compress(plain: bytes) -> bytes:
-    """A document made smaller, before it is sealed."""
+    """Makes smaller what is long and regular, before it is sealed."""
     return zlib.compress(plain, 6)
 
 
 def decompress(packed: bytes) -> bytes:
-    """The document, byte for byte."""
+    """What was compressed, byte for byte."""
     return zlib.decompress(packed)

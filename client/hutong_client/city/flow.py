@@ -62,17 +62,15 @@ class Flow:
         rng = seeded(self._seed, "visit", person.index, visit.at.isoformat())
         orders = [self._order(person, body, visit, kind, desk, rng) for kind in visit.orders]
         together: list[Order] = []
-        subject = person
         for order in orders:
-            if order.newborn:
-                subject = self._people[person.mother or 0]
             # Some hospitals' engines send all panels of one draw in one Bundle.
             if _shares_bundle(visit.institution, order):
                 together.append(order)
             else:
+                subject = self._people[person.mother or 0] if order.newborn else person
                 yield from desk.documents(subject, [order], rng)
         if together:
-            yield from desk.documents(subject, together, rng)
+            yield from desk.documents(person, together, rng)
 
     def _order(self, person: Patient, body: Body, visit: Visit, kind: str, desk: Desk, rng: Random) -> Order:
         at = visit.institution

@@ -115,7 +115,7 @@ class MadeReport(NamedTuple):
     document: bytes
     """FHIR JSON, UTF-8."""
     patient: int
-    """Index of the patient whose results these are."""
+    """Index of the patient whom the document is about; with the mark "focus", of the mother."""
     kind: str
     """Panel or examination, e.g. "blood-count", "ct-head"; several, joined by "+", in a document of several reports."""
     taken: datetime

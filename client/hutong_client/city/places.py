@@ -23,13 +23,13 @@ class _Size:
     private: int
 
 
-_SIZES: dict[str, _Size] = {
+_SIZES: dict[Scale, _Size] = {
     "small": _Size(districts=1, counties=1, tertiary=2, secondary=2, townships=3, villages=2, private=1),
     "town": _Size(districts=1, counties=3, tertiary=3, secondary=2, townships=5, villages=4, private=2),
     # The size of Jiaxing's platform: 32 graded hospitals, 80 township centers, 723 village stations, 4 private.
     "city": _Size(districts=2, counties=5, tertiary=8, secondary=4, townships=11, villages=9, private=4),
 }
-SCALES = tuple(_SIZES)
+SCALES: tuple[Scale, ...] = ("small", "town", "city")
 
 _DISTRICTS = ("澄江区", "望湖区")
 _COUNTIES = ("青溪县", "白鹭县", "石梁县", "云港市", "松原畈县")

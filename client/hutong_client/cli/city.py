@@ -1,26 +1,30 @@
-"""`hutong city`: a made prefecture city, written to files for tests, trials and load."""
+"""hutong city: a made prefecture city, written to files for tests, trials and load."""
 
-import json
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from hutong_client.city import REFERENCE, SCALES, ZONE, City
+from hutong_client.city import REFERENCE, SCALES, ZONE, City, Scale
 from hutong_client.city.files import write
+from hutong_client.cli.language import help_text, say
+from hutong_client.cli.output import cell, print_json, stdout, table
+from hutong_client.cli.session import Options
 
 app = typer.Typer(
-    help="Make a city that does not exist, with its institutions, its people and their reports.", no_args_is_help=True
+    help=help_text(
+        "造一座并不存在的城市：机构、居民和他们的报告", "Make a city that does not exist: institutions, people, reports"
+    ),
+    no_args_is_help=True,
 )
 
 
 @app.callback()
-def city() -> None:
-    """Make a city that does not exist, with its institutions, its people and their reports."""
+def _group() -> None:
+    # With a callback the group keeps its command's name although there is only one.
+    pass
 
 
 def _reference(text: str) -> datetime:
@@ -29,44 +33,63 @@ def _reference(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter("not a time; give 2026-11-02T12:00 or now", param_hint="--reference") from None
+        words = say("不是时间；如 2026-11-02T12:00，或 now", "not a time; give one such as 2026-11-02T12:00, or now")
+        raise typer.BadParameter(words, param_hint="--reference") from None
     return at if at.tzinfo else at.replace(tzinfo=ZONE)
 
 
-@app.command("write")
+def _scale(text: str) -> Scale:
+    for scale in SCALES:
+        if scale == text:
+            return scale
+    raise typer.BadParameter(", ".join(SCALES), param_hint="--scale")
+
+
+@app.command(
+    "write",
+    help=help_text(
+        "写出报告 (reports/机构/*.json)、目录 (catalog/*.csv) 和居民 (patients.ndjson)",
+        "Write reports (reports/INSTITUTION/*.json), catalogue (catalog/*.csv) and people (patients.ndjson)",
+    ),
+)
 def write_city(
-    out: Annotated[Path, typer.Option("--out", help="Directory to write to; made when it is not there.")],
-    seed: Annotated[int, typer.Option(help="The same seed makes the same city, byte for byte.")] = 1,
-    patients: Annotated[int, typer.Option(min=0, help="Number of people.")] = 200,
-    days: Annotated[int, typer.Option(min=1, help="How many days back the reports go.")] = 180,
-    scale: Annotated[str, typer.Option(help=f"Number of institutions: {', '.join(SCALES)}.")] = "small",
+    ctx: typer.Context,
+    out: Annotated[Path, typer.Option(metavar="DIR", help=help_text("写到这个目录", "Directory to write to"))],
+    seed: Annotated[
+        int, typer.Option(help=help_text("种子；相同则逐字节相同", "The same seed makes the same city, byte for byte"))
+    ] = 1,
+    patients: Annotated[int, typer.Option(min=0, help=help_text("居民人数", "Number of people"))] = 200,
+    days: Annotated[int, typer.Option(min=1, help=help_text("报告回溯天数", "How many days back reports go"))] = 180,
+    scale: Annotated[
+        str, typer.Option(metavar="|".join(SCALES), help=help_text("机构规模", "Number of institutions"))
+    ] = "small",
     reference: Annotated[
-        str, typer.Option(help="The city's present: a time (Beijing time when it names no zone), or 'now'.")
+        str, typer.Option(metavar="TIME", help=help_text("城市的“现在”；或 now", "The city's present; or now"))
     ] = REFERENCE.isoformat(),
     institution: Annotated[
-        list[str] | None, typer.Option(help="Only what this institution publishes; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            help=help_text("只写这家机构的，可多次给出", "Only what this institution publishes; may be repeated"),
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=help_text("输出 JSON", "Print JSON"))] = False,
 ) -> None:
-    """Write the city's reports (reports/INSTITUTION/*.json), catalogue (catalog/*.csv) and people (patients.ndjson)."""
-    if scale not in SCALES:
-        raise typer.BadParameter(f"one of {', '.join(SCALES)}", param_hint="--scale")
-    made = City.make(seed, _reference(reference), patients, days=days, scale=scale)  # type: ignore[arg-type]  # checked above
+    made = City.make(seed, _reference(reference), patients, days=days, scale=_scale(scale))
     unknown = [code for code in institution or () if code not in made.places.by_code]
     if unknown:
-        raise typer.BadParameter(f"no such institution: {', '.join(unknown)}", param_hint="--institution")
+        raise typer.BadParameter(
+            say("没有这样的机构：", "no such institution: ") + ", ".join(unknown), param_hint="--institution"
+        )
     counted: Counter[str] = Counter()
     for report in write(made, out, institution):
         counted[report.institution] += report.reports
-    if as_json:
-        typer.echo(
-            json.dumps({"out": str(out), "reports": counted.total(), "by_institution": counted}, ensure_ascii=False)
-        )
+    options = ctx.find_root().obj
+    if as_json or (isinstance(options, Options) and options.json):
+        print_json({"out": str(out), "reports": counted.total(), "institutions": dict(sorted(counted.items()))})
         return
-    table = Table(title=f"{out}: {counted.total()} reports", title_justify="left")
-    table.add_column("code")
-    table.add_column("institution")
-    table.add_column("reports", justify="right")
+    shown = table(say("编码", "Code"), say("机构", "Institution"), say("报告数", "Reports"), numbers=[2])
     for code, count in sorted(counted.items()):
-        table.add_row(code, made.institution(code).name, str(count))
-    Console().print(table)
+        shown.add_row(code, cell(made.institution(code).name), str(count))
+    stdout().print(shown)
+    stdout().print(say(f"共 {counted.total()} 份报告，在 {out}", f"{counted.total()} reports in {out}"))

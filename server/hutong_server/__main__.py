@@ -14,7 +14,13 @@ from hutong_server import settings as configuration
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.telemetry import log, start_logging
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The Hutong registry. Settings come from HUTONG_*.")
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    # A pretty traceback shows the values of variables.
+    pretty_exceptions_enable=False,
+    help="The Hutong registry. Settings come from HUTONG_*.",
+)
 keys = typer.Typer(no_args_is_help=True, help="Key files of the store.")
 cli.add_typer(keys, name="keys")
 

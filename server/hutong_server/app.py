@@ -17,7 +17,7 @@ from hutong_server.api.server import SERVICES, RegistryServer, ServerOptions
 from hutong_server.api.tls import ServerCertificates
 from hutong_server.api.wire_form import ProtoWire
 from hutong_server.domain.report import Instant
-from hutong_server.settings import Settings, SettingsError
+from hutong_server.settings import Settings, SettingsError, split_address
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.engine import UnsafeSettings, database_of
 from hutong_server.store.migrations import migrate, migrations_pending
@@ -113,7 +113,7 @@ async def start(settings: Settings) -> Registry:
     except BaseException:
         store.close()
         raise
-    log().info("listening", extra={"address": settings.listen, "count": registry.port})
+    log().info("listening", extra={"address": f"{split_address(settings.listen)[0]}:{registry.port}"})
     return registry
 
 

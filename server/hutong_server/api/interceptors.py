@@ -9,7 +9,7 @@ import inspect
 import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from grpc.aio import AbortError
@@ -26,7 +26,8 @@ from hutong_server.telemetry import Metrics, log, where
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[Any, Context], Awaitable[Any]]
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Maybe: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 UNKNOWN_METHOD = "unknown"
 """Stands for every method that the access table does not name, so that a scan of names cannot grow the metrics."""
@@ -64,9 +65,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Maybe]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> Maybe:
         """Gives the wrapped method; for one that does not exist, one that says so."""
         inner = await continuation(handler_call_details) or _NO_METHOD
         # What the access table does not name is one method to us, whether it exists or not: Policy denies it.

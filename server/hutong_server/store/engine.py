@@ -4,6 +4,7 @@ SQLite: write-ahead log, synchronous=FULL, foreign keys. PostgreSQL: fsync, full
 stronger. Each connection is checked when it is made. Parameters are never shown in errors or logs.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,10 @@ def make_engine(url: str, *, pool_size: int = 8, timeout_ms: int = BUSY_MS, pool
 
 
 def _sqlite(target: URL, options: dict[str, Any], timeout_ms: int) -> Engine:
-    Path(target.database or "").parent.mkdir(parents=True, exist_ok=True)
+    path = Path(target.database or "")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The log and the index beside it take the file's mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(target, connect_args={"check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")

@@ -98,8 +98,15 @@ class _Lane:
         while not last:
             batch, last = self._take()
             ready = [queued for queued in batch if queued.future.set_running_or_notify_cancel()]
-            for queued in self._together(ready) if len(ready) > 1 else ready:
-                self._alone(queued)
+            try:
+                for queued in self._together(ready) if len(ready) > 1 else ready:
+                    self._alone(queued)
+            except BaseException as error:
+                # A lane that died would leave every later caller waiting for ever.
+                self._discard()
+                for queued in ready:
+                    if not queued.future.done():
+                        queued.future.set_exception(StoreUnavailable(f"a write failed ({type(error).__name__})"))
         self._discard()
 
     def _take(self) -> tuple[list[_Queued], bool]:

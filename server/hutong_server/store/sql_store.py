@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from hutong_server.store.base import Reader, Sealer, StoreUnavailable, Writer
-from hutong_server.store.engine import BUSY_MS, make_engine
+from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
 from hutong_server.store.sql import SqlReader, SqlWriter
 from hutong_server.store.transaction import DRIVER_ERRORS
@@ -27,6 +27,7 @@ class SqlStore:
         self._engine = engine
         self._database = engine.dialect.name
         self._sealer = sealer
+        self._closed = False
         # SQLite has one writer at a time.
         self._lanes = Lanes(self._writer, 1 if self._database == "sqlite" else lanes, queue_limit)
 
@@ -42,10 +43,7 @@ class SqlStore:
             raise StoreUnavailable(f"the database refused a read ({type(error).__name__})") from None
 
     def _read(self, job: Callable[[Reader], T]) -> T:
-        try:
-            pooled = self._engine.raw_connection()
-        except _NO_CONNECTION as error:
-            raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+        pooled = self._connected()
         try:
             reader = SqlReader(pooled.driver_connection, self._database, self._sealer)
             reader.begin_read()
@@ -73,15 +71,25 @@ class SqlStore:
     def close(self) -> None:
         """See Store."""
         self._lanes.close()
+        self._closed = True
         self._engine.dispose()
 
-    def _writer(self) -> SqlWriter:
+    def _connected(self) -> PoolProxiedConnection:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
         try:
-            pooled = self._engine.raw_connection()
-            connection = pooled.driver_connection
-            pooled.detach()
+            return self._engine.raw_connection()
+        except UnsafeSettings as error:
+            # It was safe when the server started: the database was changed under it.
+            raise StoreUnavailable(str(error)) from None
         except _NO_CONNECTION as error:
             raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+
+    def _writer(self) -> SqlWriter:
+        pooled = self._connected()
+        connection = pooled.driver_connection
+        # A lane keeps its connection: it is none of the pool's.
+        pooled.detach()
         return SqlWriter(connection, self._database, self._sealer)
 
 

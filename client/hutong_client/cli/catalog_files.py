@@ -1,6 +1,7 @@
 """Importing catalogue files: reading them, sending them, showing the difference."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,15 @@ def read_files(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
 
 def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Language, *, dry_run: bool) -> None:
     zh = language == "zh"
-    if answer.changes:
+    if answer.changes and not dry_run:
+        # What was imported is counted; the dry run before it shows each.
+        counts = Counter((change.kind, change.change) for change in answer.changes)
+        summary = table("类别" if zh else "Kind", "变化" if zh else "Change", "数量" if zh else "Entries", numbers=(2,))
+        for (kind, number), count in sorted(counts.items()):
+            label = enum_label(catalog.ChangeKind.DESCRIPTOR, number, language)
+            summary.add_row(cell(kind), cell(label, _STYLES.get(number, "")), str(count))
+        console.print(summary)
+    elif answer.changes:
         shown = table(
             "变化" if zh else "Change", "类别" if zh else "Kind", "条目" if zh else "Key", "内容" if zh else "Content"
         )
@@ -74,7 +83,8 @@ _STYLES = {
 def _difference(change: catalog.CatalogChange) -> str:
     before, after = _fields(change.before), _fields(change.after)
     if change.change != catalog.CHANGE_KIND_CHANGED:
-        return ", ".join(f"{key}={value}" for key, value in (after or before).items())
+        whole = after or before
+        return next((whole[name] for name in ("name_zh", "name", "name_en") if name in whole), "")
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return "\n".join(f"{key}: {before.get(key, '—')} → {after.get(key, '—')}" for key in keys)
 

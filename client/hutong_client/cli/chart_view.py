@@ -21,33 +21,39 @@ from hutong_client.cli.phrases import (
     value_text,
 )
 
-_TIMES = 22
-"""Cells of the column of times: "until 2026-10-03 08:12" fits."""
-_NUMBER = 3
-"""Cells of the line's number."""
+_TIMES = 23
+"""Cells of the column of times: "有效至 2026-10-03 08:12" fits."""
+_NUMBER = 4
+"""Cells of the report's number: "[12]" fits."""
 
 
 def show_chart(answer: reuse.OpenChartResponse, console: Console, language: Language) -> None:
-    """Prints a prompt. Numbers before lines stand for the report ids listed below them."""
+    """Prints a prompt. The number before a line stands for its report, whose id is listed below."""
 
     def say(chinese: str, english: str) -> str:
         return chinese if language == "zh" else english
 
     outcome = enum_label(reuse.Outcome.DESCRIPTOR, answer.outcome, language)
-    ids: list[str] = []
+    # The reports behind lines come first, so that their numbers run in order.
+    ids = list(dict.fromkeys(line.result.report_id for line in answer.lines))
     if answer.lines:
         heading = say(f"可互认的结果 {len(answer.lines)} 项", f"{len(answer.lines)} results can be reused")
         console.print(Text(heading, style="bold green"))
         if answer.outcome != reuse.OUTCOME_FOUND:
             console.print(Text(outcome, style="bold yellow"))
-        console.print()
         mark_width = max(6, *(Text(clean(line.result.mark)).cell_len for line in answer.lines))
+        specialty = None
         for line in answer.lines:
+            if line.result.item.specialty != specialty:
+                specialty = line.result.item.specialty
+                console.print()
+                console.print(Text(enum_label(v1.Specialty.DESCRIPTOR, specialty, language), style="bold underline"))
             number = _numbered(line.result.report_id, ids)
             console.print(_line(number, line.result, console.width, min(mark_width, 14), language))
             for newer in line.newer:
-                console.print(Padding(_newer(newer, _numbered(newer.report_id, ids), language), (0, 0, 0, _NUMBER + 1)))
-            console.print()
+                warning = _newer(newer, _numbered(newer.report_id, ids), language)
+                console.print(Padding(warning, (0, 0, 0, _NUMBER + 1)))
+        console.print()
     else:
         console.print(Text(outcome, style="bold yellow" if answer.outcome != reuse.OUTCOME_NONE else "bold"))
     if answer.not_reusable:
@@ -70,7 +76,7 @@ def show_chart(answer: reuse.OpenChartResponse, console: Console, language: Lang
     if ids:
         console.print(Text(say("报告号（hutong report 报告号）", "Report ids (hutong report ID)"), style="bold"))
         for number, report_id in enumerate(ids, 1):
-            console.print(Text(f"{number:>2} {report_id}", overflow="fold"), soft_wrap=True)
+            console.print(Text(f"{f'[{number}]':<{_NUMBER}} {clean(report_id)}"), soft_wrap=True)
     judged = local_time(answer.judged_at) if answer.HasField("judged_at") else "—"
     foot = say(
         f"判定于 {judged}（{zone()}），规则第 {answer.rules_version} 版",
@@ -108,7 +114,7 @@ def _line(number: int, result: v1.ResultEntry, width: int, mark_width: int, lang
     name.append("\n" + clean(institution_name(result.issuer)), "dim")
     times = cell(taken_text(result, language))
     times.append("\n" + say("有效至 ", "until ") + until, "green")
-    grid.add_row(Text(f"{number:>2}"), name, value, times, cell(result.mark, "cyan"))
+    grid.add_row(Text(f"[{number}]", style="dim"), name, value, times, cell(result.mark, "cyan"))
     return grid
 
 
@@ -121,16 +127,14 @@ def _newer(newer: v1.NewerResult, number: int, language: Language) -> Text:
         return chinese if language == "zh" else english
 
     when = local_time(newer.taken_at) if newer.HasField("taken_at") else say("时间不详", "time unknown")
-    text = Text(overflow="fold")
+    text = Text(overflow="fold", style="yellow")
+    text.append(say(f"! 有更新的结果 [{number}]", f"! newer result [{number}]"), "bold")
     if newer.critical:
-        text.append(say("!! 危急值 ", "!! CRITICAL "), "bold red reverse")
-        text.append(" ")
-    issuer = clean(institution_name(newer.issuer))
-    text.append(
-        say(f"! 有更新的结果 [{number}]: {when} {issuer}，", f"! newer result [{number}]: {when} {issuer}, "), "yellow"
-    )
-    text.append(status_label(clean(newer.status), language) + say("，", ", "), "yellow")
-    text.append(say("不能互认：", "not reusable: ") + reasons_text(newer.reasons, language), "yellow")
+        text.append(say(" 危急值", " CRITICAL"), "bold red")
+    status = status_label(clean(newer.status), language)
+    parts = [f"{when} {clean(institution_name(newer.issuer))}", status, say("不能互认", "not reusable")]
+    text.append(say("：", ": ") + say("，", ", ").join(parts))
+    text.append(say("：", ": ") + reasons_text(newer.reasons, language))
     return text
 
 
@@ -153,7 +157,7 @@ def _not_reusable(answer: reuse.OpenChartResponse, ids: list[str], language: Lan
             value.append(" 危急值" if zh else " CRITICAL", "bold red")
         why = cell(reasons_text(result.reasons, language), "yellow")
         number = _numbered(result.report_id, ids)
-        shown.add_row(f"{number:>2}", name, value, cell(taken_text(result, language)), why)
+        shown.add_row(Text(f"[{number}]", style="dim"), name, value, cell(taken_text(result, language)), why)
     return shown
 
 

@@ -13,7 +13,7 @@ from hutong_client.cli.asking import Department, Encounter, EncounterClass, Prac
 from hutong_client.cli.chart_view import show_coverage
 from hutong_client.cli.labels import enum_label, status_label
 from hutong_client.cli.language import Language, help_text, say
-from hutong_client.cli.output import as_dict, cell, local_time, table
+from hutong_client.cli.output import as_dict, cell, clean, local_time, table
 from hutong_client.cli.patient_source import PatientFile, read_patient
 from hutong_client.cli.phrases import concept, institution_name
 from hutong_client.cli.session import DOCTOR_DEADLINE, Session, UsageFault
@@ -120,7 +120,7 @@ def _show(found: reuse.ListReportsResponse, console: Console, language: Language
         )
         shown.columns[2].no_wrap = True
         for number, report in enumerate(found.reports, 1):
-            shown.add_row(f"{number:>2}", *_row(report, language))
+            shown.add_row(Text(f"[{number}]", style="dim"), *_row(report, language))
         console.print(shown)
         console.print()
     else:
@@ -133,7 +133,7 @@ def _show(found: reuse.ListReportsResponse, console: Console, language: Language
     if found.reports:
         console.print(Text("报告号（hutong report 报告号）" if zh else "Report ids (hutong report ID)", style="bold"))
         for number, report in enumerate(found.reports, 1):
-            console.print(Text(f"{number:>2} {report.report_id}"), soft_wrap=True)
+            console.print(Text(f"{f'[{number}]':<4} {clean(report.report_id)}"), soft_wrap=True)
 
 
 def _row(report: v1.ReportEntry, language: Language) -> list[Text]:

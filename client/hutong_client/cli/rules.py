@@ -43,7 +43,7 @@ async def show(
             metavar="KIND",
             help=help_text(
                 "类别：institution、item、mapping、grant、rule、ground、agreement、vocabulary 等；缺省全部",
-                "Kind: item, mapping, grant, rule, ground, agreement, vocabulary, … By default all.",
+                "Kind: item, mapping, grant, rule, ground, agreement, vocabulary and others; by default all",
             ),
             show_default=False,
         ),

@@ -184,10 +184,10 @@ def _grants(i: Institution, reference: datetime) -> Iterator[tuple[object, ...]]
     """A year's external assessment each, as quality centers give them; last year's and this year's."""
     for year in (reference.year - 1, reference.year):
         dates = (f"{year}-01-01", f"{year}-12-31")
-        province, city = "样本省临床检验中心", "云泽市医疗质量控制中心"
+        province, city = "样例省临床检验中心", "云泽市临床检验中心"
         if i.tier == "tertiary":
             yield i.code, "laboratory", "national", *dates, "国家卫生健康委临床检验中心(样本)"
-            yield i.code, "examination", PROVINCE, *dates, "样本省影像质控中心"
+            yield i.code, "examination", PROVINCE, *dates, "样例省影像质控中心"
         elif i.tier == "secondary":
             yield i.code, "laboratory", PROVINCE, *dates, province
             yield i.code, "examination", CITY, *dates, city

@@ -33,6 +33,7 @@ class Flow:
         self._reference = reference
         self._days = days
         self._desks: dict[str, Desk] = {}
+        self._sources: dict[str, Source] = {}
 
     def reports(self, wanted: Collection[str] | None) -> Iterator[MadeReport]:
         """Person by person, each person's in order of time; of the wanted institutions, or of all.
@@ -54,8 +55,14 @@ class Flow:
         """The desk at which an institution writes its reports."""
         desk = self._desks.get(institution.code)
         if desk is None:
-            desk = self._desks[institution.code] = Desk(Source(institution))
+            desk = self._desks[institution.code] = Desk(self._source(institution), self._source)
         return desk
+
+    def _source(self, institution: Institution) -> Source:
+        source = self._sources.get(institution.code)
+        if source is None:
+            source = self._sources[institution.code] = Source(institution)
+        return source
 
     def _visit(self, person: Patient, body: Body, visit: Visit) -> Iterator[MadeReport]:
         desk = self.desk(visit.institution)
@@ -85,6 +92,7 @@ class Flow:
         performer, reader = self._performer(at, kind), self._reader(at, kind, rng)
         if performer is not at:
             hours = 9.0
+            wrong = "" if wrong == "no-performer" else wrong  # its codes would mean nothing
         order = Order(
             kind=kind,
             number=desk.number(visit.at, panel.letter if panel else "X"),

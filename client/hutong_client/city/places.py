@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hutong_client.city.model import CITY, PROVINCE, Institution, seeded
+from hutong_client.city.model import CITY, Institution, seeded
 
 Scale = Literal["small", "town", "city"]
 
@@ -50,7 +50,8 @@ _PRIVATE = ("康宁", "仁和", "瑞安", "同济堂")
 _SHAPES = ("collection", "document", "message", "transaction", "alone")
 
 _SMALL = ("village", "township")
-_HOURS = {"tertiary": 2, "secondary": 4, "township": 24, "village": 72, "private": 48, "laboratory_center": 24}
+# Hospitals send all day, and the registry learns their habit; the others say how long they may be silent.
+_HOURS = {"tertiary": 0, "secondary": 0, "township": 24, "village": 72, "private": 0, "laboratory_center": 24}
 
 
 def institutions(seed: int, scale: Scale) -> tuple[Institution, ...]:
@@ -147,6 +148,3 @@ class Places:
     def reading_center(self) -> str:
         """The city's imaging and ECG reading center."""
         return f"{CITY}01-R01"
-
-
-REGION_NAMES = {PROVINCE: "样本省", CITY: "云泽市"}

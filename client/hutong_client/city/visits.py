@@ -6,6 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from hutong_client.city.model import ZONE, Institution, Patient, seeded
+from hutong_client.city.panels import PANELS
 from hutong_client.city.places import Places
 
 
@@ -90,13 +91,14 @@ def visits(seed: int, patient: Patient, places: Places, reference: datetime, day
         hospital = places.by_code[places.hospitals(patient.division)[0]]
         born = (today.date() - patient.birth_date).days
         for day in (1, 3):
-            yield Visit(hospital, _clock(today, born - day, rng), ("blood-count", "chemistry"), False)
+            orders: tuple[str, ...] = ("blood-count", "chemistry")
+            yield Visit(hospital, _clock(today, born - day, rng, orders), orders, False)
         return
     if not patient.conditions:
         for ago in sorted((rng.uniform(0.6, days) for _ in range(rng.choice((0, 1, 1, 2, 3)))), reverse=True):
             institution = places.by_code[_acute_place(patient, places, rng)]
             orders = rng.choice(_ACUTE[institution.tier])
-            yield Visit(institution, _clock(today, ago, rng), _fit(orders, patient), "crp" in orders)
+            yield Visit(institution, _clock(today, ago, rng, orders), _fit(orders, patient), "crp" in orders)
         return
     ago = days - rng.uniform(0, 25)
     while ago > 0.6:
@@ -105,14 +107,16 @@ def visits(seed: int, patient: Patient, places: Places, reference: datetime, day
             if ago > 0.6:
                 institution = places.by_code[place]
                 orders = _chronic_orders(patient, institution.tier, rng)
-                yield Visit(institution, _clock(today, ago, rng), _fit(orders, patient), rng.random() < 0.06)
+                yield Visit(institution, _clock(today, ago, rng, orders), _fit(orders, patient), rng.random() < 0.06)
         ago -= rng.uniform(14, 34)
 
 
-def _clock(today: datetime, days_ago: float, rng: Random) -> datetime:
+def _clock(today: datetime, days_ago: float, rng: Random, orders: tuple[str, ...]) -> datetime:
     """A time of day at which people are seen, on that day; never less than half a day ago."""
     day = (today - timedelta(days=days_ago)).replace(hour=7, minute=0, second=0, microsecond=0)
-    at = day + timedelta(minutes=rng.randrange(20, 9 * 60), seconds=rng.randrange(60))
+    # Who shall come fasting comes before breakfast.
+    fasting = any(PANELS[kind].fasting for kind in orders if kind in PANELS)
+    at = day + timedelta(minutes=rng.randrange(20, 150 if fasting else 9 * 60), seconds=rng.randrange(60))
     return min(at, today.replace(microsecond=0) - timedelta(hours=12))
 
 

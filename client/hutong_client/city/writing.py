@@ -1,6 +1,6 @@
 """From an order to the documents that tell its results."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -88,8 +88,9 @@ def versions(order: Order) -> tuple[Version, ...]:
 class Desk:
     """Writes the documents of one institution, and numbers them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, sources: Callable[[Institution], Source]) -> None:
         self.source = source
+        self._sources = sources
         self._reports = 0
         self._files = 0
 
@@ -183,12 +184,13 @@ class Desk:
     def _laboratory(
         self, report: Json, panel: Panel, order: Order, person: Patient, subject: Json, version: Version, pack: Pack
     ) -> None:
-        source, noise = self.source, order.noise
+        # Who sends tests out passes the laboratory's own codes and ranges on.
+        source, noise = self._sources(order.performer), order.noise
         common: Json = {"resourceType": "Observation", "status": version.status, "category": LABORATORY}
         tail: Json = {"subject": subject}
         if order.newborn:
             tail["focus"] = [pack.add({"resourceType": "Patient", "name": [{"text": order.newborn.name}]})]
-        if source.states_times_on_results and noise != "no-effective":
+        if self.source.states_times_on_results and noise != "no-effective":
             tail["effectiveDateTime"] = order.taken.isoformat()
         if panel.method:
             tail["method"] = {"text": panel.method}

@@ -46,9 +46,9 @@ def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Lan
         # What was imported is counted; the dry run before it shows each.
         counts = Counter((change.kind, change.change) for change in answer.changes)
         summary = table("类别" if zh else "Kind", "变化" if zh else "Change", "数量" if zh else "Entries", numbers=(2,))
-        for (kind, number), count in sorted(counts.items()):
+        for (kind, number), entries in sorted(counts.items()):
             label = enum_label(catalog.ChangeKind.DESCRIPTOR, number, language)
-            summary.add_row(cell(kind), cell(label, _STYLES.get(number, "")), str(count))
+            summary.add_row(cell(kind), cell(label, _STYLES.get(number, "")), str(entries))
         console.print(summary)
     elif answer.changes:
         shown = table(
@@ -62,9 +62,9 @@ def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Lan
         if answer.change_count > MAX_LISTED:
             more = answer.change_count - MAX_LISTED
             console.print(Text(f"另有 {more} 处，见 --json。" if zh else f"{more} more: see --json."))
-    entries = ", ".join(f"{kind} {count}" for kind, count in sorted(answer.entries.items()))
-    if entries:
-        console.print(cell(("条目：" if zh else "Entries: ") + entries, "dim"))
+    whole = ", ".join(f"{kind} {count}" for kind, count in sorted(answer.entries.items()))
+    if whole:
+        console.print(cell(("条目：" if zh else "Entries: ") + whole, "dim"))
     done = (
         ("仅演练，未作改变" if zh else "dry run, nothing was changed") if dry_run else ("已导入" if zh else "imported")
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from hutong_client.cli import chart, failures, institution, patients, publish, report, reports, rules
+from hutong_client.cli import chart, city, failures, institution, patients, publish, report, reports, rules
 from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
 from hutong_client.cli.session import Ca, Cert, Deadline, Json, Key, Lang, Options, Registry, command
@@ -112,6 +112,7 @@ admin.add_typer(institutions, name="institution")
 admin.add_typer(rule_files, name="rules")
 admin.add_typer(patient_index, name="patients")
 app.add_typer(admin, name="admin")
+app.add_typer(city.app, name="city")
 
 
 @app.callback(invoke_without_command=False)

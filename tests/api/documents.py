@@ -22,12 +22,36 @@ policy:
     - {code: "99", name: 样例省, mark: 样HR}
     - {code: "9904", name: 样例市, mark: 样例市HR}
 identifier_systems:
-  - {system: "urn:oid:2.16.156.10011.1.3", kind: resident, strength: strong, check: gb11643, name_zh: 居民身份证号, name_en: resident number}
+  - system: urn:oid:2.16.156.10011.1.3
+    kind: resident
+    strength: strong
+    check: gb11643
+    name_zh: 居民身份证号
+    name_en: resident number
 vocabulary:
-  - {dimension: specimen, term: SERUM, name_zh: 血清, name_en: serum, codes: [{system: "http://terminology.hl7.org/CodeSystem/v2-0487", code: SER}], texts: [血清]}
+  - dimension: specimen
+    term: SERUM
+    name_zh: 血清
+    name_en: serum
+    codes: [{system: "http://terminology.hl7.org/CodeSystem/v2-0487", code: SER}]
+    texts: [血清]
 items:
-  - {code: LAB-K, name_zh: 钾, name_en: potassium, specialty: laboratory, class: electrolytes, loinc: [2823-3], specimen: [SERUM], window_days: 7}
-  - {code: LAB-NA, name_zh: 钠, name_en: sodium, specialty: laboratory, class: electrolytes, loinc: [2951-2], specimen: [SERUM], window_days: 7}
+  - code: LAB-K
+    name_zh: 钾
+    name_en: potassium
+    specialty: laboratory
+    class: electrolytes
+    loinc: [2823-3]
+    specimen: [SERUM]
+    window_days: 7
+  - code: LAB-NA
+    name_zh: 钠
+    name_en: sodium
+    specialty: laboratory
+    class: electrolytes
+    loinc: [2951-2]
+    specimen: [SERUM]
+    window_days: 7
 rules:
   - {code: EVERYWHERE, issued_by: {}, received_by: {}}
 grounds:

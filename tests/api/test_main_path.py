@@ -206,7 +206,7 @@ async def test_a_withdrawn_report_is_answered_as_withdrawn(site: Site, serials: 
     await feed.PublishReport(publish(withdrawal), timeout=10)
     answer = await asking.OpenChart(chart(patient, include_not_reusable=True), timeout=10)
     assert answer.outcome == NONE
-    assert [list(each.reasons)[0] for each in answer.not_reusable] == [report_pb2.NOT_REUSABLE_REASON_WITHDRAWN]
+    assert [each.reasons[0] for each in answer.not_reusable] == [report_pb2.NOT_REUSABLE_REASON_WITHDRAWN]
     # What it said is gone, that it was there is not.
     assert not answer.not_reusable[0].HasField("detail")
     whole = await asking.GetReport(reuse_service_pb2.GetReportRequest(report_id=shown, context=context()), timeout=10)

@@ -71,8 +71,8 @@ def test_error_table_is_total() -> None:
 
 
 def test_reasons_mirror_the_contract() -> None:
-    contract = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
-    assert {reason.value for reason in Reason} == contract
+    contract = {name.removeprefix("ERROR_REASON_") for name, _ in error_reason_pb2.ErrorReason.items()}
+    assert {reason.value for reason in Reason} == contract - {"UNSPECIFIED"}
     assert all(reason.name == reason.value for reason in Reason)
 
 
@@ -88,7 +88,7 @@ def test_status_is_one_that_the_contract_states(reason: Reason) -> None:
 
 
 def test_verdicts_mirror_the_contract() -> None:
-    contract = {name.removeprefix("NOT_REUSABLE_REASON_") for name in report_pb2.NotReusableReason.keys()}
+    contract = {name.removeprefix("NOT_REUSABLE_REASON_") for name, _ in report_pb2.NotReusableReason.items()}
     assert {reason.value for reason in NotReusable} == contract - {"UNSPECIFIED"}
 
 

@@ -8,10 +8,11 @@ import asyncio
 import inspect
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc.aio import AbortError
 
 from hutong_server.api import policy
@@ -20,12 +21,14 @@ from hutong_server.api.identity import Identities
 from hutong_server.api.status import ERRORS, refusal, to_status
 from hutong_server.api.streams import OpenStreams
 from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.report import Issue, Severity
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import StoreOverloaded, StoreUnavailable
 from hutong_server.telemetry import Metrics, log, where
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[Any, Context], Awaitable[Any]]
+Decode = Callable[[bytes], Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Maybe: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -54,6 +57,7 @@ def chain(
         Admission(max_concurrent),
         Deadline(default_deadline, deadline_margin),
         StreamLife(streams),
+        Decoding(),
     ]
 
 
@@ -88,8 +92,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             (True, True): grpc.stream_stream_rpc_method_handler,
         }
         make: Any = kinds[inner.request_streaming, inner.response_streaming]
-        made: Handler = make(answer, inner.request_deserializer, inner.response_serializer)
+        made: Handler = make(answer, self.decoder(inner.request_deserializer), inner.response_serializer)
         return made
+
+    def decoder(self, decode: Decode | None) -> Decode | None:
+        """What reads the requests; gRPC calls it before any interceptor."""
+        return decode
 
     @abstractmethod
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
@@ -279,6 +287,48 @@ class StreamLife(CallInterceptor):
                 self._streams.close(call)
 
         return answer
+
+
+class Decoding(CallInterceptor):
+    """Refuses requests that are no messages, inside the list.
+
+    gRPC reads requests before it and would send the exception's text to whoever called.
+    """
+
+    def decoder(self, decode: Decode | None) -> Decode | None:
+        """Gives a mark in place of a request that cannot be read."""
+
+        def guarded(content: bytes) -> Any:
+            try:
+                return decode(content) if decode is not None else content
+            except DecodeError:
+                return _MALFORMED
+
+        return guarded
+
+    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
+        """See the class."""
+
+        async def answer(request: Any, context: Context) -> Any:
+            # A stream of requests is one object; a single request is never the mark of another.
+            return await inner(_readable(request) if hasattr(request, "__aiter__") else _checked(request), context)
+
+        return answer
+
+
+_MALFORMED = object()
+
+
+def _checked(request: Any) -> Any:
+    if request is _MALFORMED:
+        fault = Issue(Severity.ERROR, Reason.REQUEST_INVALID.value, "request", "is not a message of this method")
+        raise HutongError(Reason.REQUEST_INVALID, ERRORS[Reason.REQUEST_INVALID].text, (fault,))
+    return request
+
+
+async def _readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _checked(request)
 
 
 async def _until(ending: "asyncio.Future[HutongError]", answer: Awaitable[Any]) -> Any:

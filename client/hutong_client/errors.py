@@ -164,6 +164,9 @@ def call_error(error: grpc.aio.AioRpcError) -> HutongCallError:
     if not reason:
         # gRPC itself refuses a message above the limit, without a reason.
         too_large = code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text
+        # A write on a connection that has just broken: grpc.aio calls it INTERNAL, on this side of the wire.
+        if code is grpc.StatusCode.INTERNAL and text == "Internal error from Core":
+            code = grpc.StatusCode.UNAVAILABLE
         reason = "TOO_LARGE" if too_large else code.name
     return BY_REASON.get(reason, BY_CODE.get(code, HutongCallError))(
         reason,

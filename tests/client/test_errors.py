@@ -46,6 +46,12 @@ async def test_a_status_without_reason(authority: Any, raw_server: RawServer, co
     assert (error.reason, error.code, error.message) == (code.name, code, "text")
 
 
+def test_a_write_on_a_broken_connection_is_no_fault_of_the_registry() -> None:
+    nothing = grpc.aio.Metadata()
+    error = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details="Internal error from Core")
+    assert isinstance(errors.call_error(error), hutong_client.Unavailable)
+
+
 def test_every_status_code_has_a_type() -> None:
     assert set(errors.BY_CODE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
 

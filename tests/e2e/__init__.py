@@ -1,0 +1,1 @@
+"""Whole programs, started as an operator would start them."""

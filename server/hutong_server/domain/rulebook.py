@@ -384,7 +384,7 @@ class RuleBook:
             for grant in self.grants.get(bearer, ())
             if grant.dates.cover(test_day) and covers_item(grant.items, item)
         ]
-        covering = [grant for grant in grants if to is not None and self.in_range(to, grant.range)]
+        covering = [g for g in grants if g.range == NATIONAL or (to is not None and self.in_range(to, g.range))]
         widest = min(covering, key=lambda grant: (*self._width(grant.range), grant.mark), default=None)
         return Standing(direction, bool(grants), bool(covering), widest.mark if widest else "")
 

@@ -1,0 +1,96 @@
+"""The rule book's own answers: agreements, days, effective-dated items."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfoNotFoundError
+
+import pytest
+from hutong_server.domain import rulebook
+from hutong_server.domain.recognition import Agreement, Dates, Mapping, Policy, RecognizedItem, Specialty
+from hutong_server.domain.report import ResultFacts
+from hutong_server.domain.rulebook import RuleBook, division, zone_of
+
+
+def at(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("zone", "instant", "day"),
+    [
+        ("Asia/Shanghai", "2025-03-01T15:59:59.999", "2025-03-01"),
+        ("Asia/Shanghai", "2025-03-01T16:00:00", "2025-03-02"),
+        ("Asia/Urumqi", "2025-03-01T17:59:59.999", "2025-03-01"),
+        ("Asia/Kathmandu", "2025-03-01T18:14:59.999", "2025-03-01"),
+        ("Asia/Kathmandu", "2025-03-01T18:15:00", "2025-03-02"),
+        # Summer time begins in Berlin on 2025-03-30: the day has 23 hours.
+        ("Europe/Berlin", "2025-03-29T22:59:59.999", "2025-03-29"),
+        ("Europe/Berlin", "2025-03-30T21:59:59.999", "2025-03-30"),
+        ("Europe/Berlin", "2025-03-30T22:00:00", "2025-03-31"),
+    ],
+)
+def test_days_are_the_region_s(zone: str, instant: str, day: str) -> None:
+    assert RuleBook(policy=Policy(time_zone=zone)).day_of(at(instant)) == day
+
+
+def test_days_beyond_the_calendar() -> None:
+    assert RuleBook().day_of(10**18) == "9999-12-31"
+    assert RuleBook().day_of(-(10**18)) == "0001-01-01"
+
+
+def test_china_s_zone_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> None:
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(rulebook, "ZoneInfo", nothing)
+    assert RuleBook().day_of(at("2025-03-01T16:00:00")) == "2025-03-02"
+    with pytest.raises(ZoneInfoNotFoundError):
+        zone_of("Asia/Tokyo")
+
+
+def test_agreements_are_directed_and_dated() -> None:
+    book = RuleBook(agreements=[Agreement("A", "B", Dates("2025-01-01", "2025-06-30"))])
+    assert book.may_publish_for("A", "B", "2025-01-01")
+    assert book.may_publish_for("A", "B", "2025-06-30")
+    assert not book.may_publish_for("A", "B", "2024-12-31")
+    assert not book.may_publish_for("A", "B", "2025-07-01")
+    assert not book.may_publish_for("B", "A", "2025-03-01")
+    assert book.may_publish_for("B", "B", "2025-07-01")
+
+
+def test_an_item_is_what_it_was_on_the_day_of_the_test() -> None:
+    def item(days: int, first: str, last: str) -> RecognizedItem:
+        return RecognizedItem("K", "钾", "K", Specialty.LABORATORY, window_days=days, dates=Dates(first, last))
+
+    old, new = item(7, "", "2025-06-30"), item(10, "2025-07-01", "")
+    book = RuleBook(items=[old, new], mappings=[Mapping("*", "s", "K", "K")])
+
+    def tested(day: str) -> ResultFacts:
+        return ResultFacts(0, "final", 1, at(f"{day}T04:00:00"), 1, None, (("s", "K"),))
+
+    assert book.item_of(tested("2025-06-30"), "A").item is old
+    assert book.item_of(tested("2025-07-01"), "A").item is new
+    assert book.item("K") is new
+    assert book.item("K", "2025-01-01") is old
+    assert book.item("?") is None
+    # Without any time: what is in effect without an end.
+    assert book.item_of(tested("2025-06-30")._replace(time=None), "A").item is new
+
+
+def test_division_codes() -> None:
+    assert [division(code) for code in ("330000", "33", "330400", "330424", "3304", "100000")] == [
+        "33",
+        "33",
+        "3304",
+        "330424",
+        "3304",
+        "10",
+    ]
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rulebook, "_MEMORY", 10)
+    book = RuleBook(mappings=[Mapping("*", "s", "K", "K")])
+    facts = ResultFacts(0, "final", 1, 0, 1, None, ())
+    for number in range(50):
+        assert book.item_of(facts._replace(codes=(("s", f"{number}"),)), "A").code == ""
+    assert len(book._mapped) <= 10

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ def programs() -> Path:
 class PostgresqlServer:
     """A running server. Call stop() at the end."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        """`settings`: postgresql.conf settings beside the tests' own."""
+    def __init__(self, settings: Mapping[str, str] | None = None, *, tracing: Sequence[str] = ()) -> None:
+        """`settings`: postgresql.conf settings beside the tests' own. `tracing`: a command that runs the server."""
+        self._tracing = tracing
         self._binaries = programs()
         # Socket paths must be short, and another user must get there: not below the tests' own directory.
         self.directory = Path(tempfile.mkdtemp(prefix="hutong-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
@@ -99,7 +100,7 @@ class PostgresqlServer:
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             process = subprocess.Popen(
-                [str(self._binaries / "postgres"), "-D", str(self._cluster), *options],
+                [*self._tracing, str(self._binaries / "postgres"), "-D", str(self._cluster), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -155,7 +156,9 @@ class PostgresqlServer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _end(self, how: signal.Signals) -> None:
-        self._process.send_signal(how)
+        # Not to the process that was started: under a tracer the server is another.
+        postmaster = (self._cluster / "postmaster.pid").read_text().splitlines()[0]
+        os.kill(int(postmaster), how)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:

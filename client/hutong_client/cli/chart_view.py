@@ -1,6 +1,7 @@
 """A chart's prompt as a doctor reads it: what can be reused, what is newer, how sure the answer is."""
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from hutong.v1 import report_pb2 as v1
 from hutong.v1 import reuse_service_pb2 as reuse
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from hutong_client.cli.labels import enum_label, status_label
 from hutong_client.cli.language import Language
-from hutong_client.cli.output import cell, clean, local_time, table, zone
+from hutong_client.cli.output import cell, clean, local_time, zone
 from hutong_client.cli.phrases import (
     institution_name,
     item_name,
@@ -21,8 +22,8 @@ from hutong_client.cli.phrases import (
     value_text,
 )
 
-_TIMES = 23
-"""Cells of the column of times: "有效至 2026-10-03 08:12" fits."""
+_TIME = 16
+"""Cells of a time: "2026-10-03 08:12" fits."""
 _NUMBER = 4
 """Cells of the report's number: "[12]" fits."""
 
@@ -41,24 +42,13 @@ def show_chart(answer: reuse.OpenChartResponse, console: Console, language: Lang
         console.print(Text(heading, style="bold green"))
         if answer.outcome != reuse.OUTCOME_FOUND:
             console.print(Text(outcome, style="bold yellow"))
-        mark_width = max(6, *(Text(clean(line.result.mark)).cell_len for line in answer.lines))
-        specialty = None
-        for line in answer.lines:
-            if line.result.item.specialty != specialty:
-                specialty = line.result.item.specialty
-                console.print()
-                console.print(Text(enum_label(v1.Specialty.DESCRIPTOR, specialty, language), style="bold underline"))
-            number = _numbered(line.result.report_id, ids)
-            console.print(_line(number, line.result, console.width, min(mark_width, 14), language))
-            for newer in line.newer:
-                warning = _newer(newer, _numbered(newer.report_id, ids), language)
-                console.print(Padding(warning, (0, 0, 0, _NUMBER + 1)))
         console.print()
+        _show_lines(answer, ids, console, language)
     else:
         console.print(Text(outcome, style="bold yellow" if answer.outcome != reuse.OUTCOME_NONE else "bold"))
     if answer.not_reusable:
         console.print(Text(say("不能互认的结果", "Results that cannot be reused"), style="bold"))
-        console.print(_not_reusable(answer, ids, language))
+        _show_not_reusable(answer, ids, console, language)
         console.print()
     elif answer.not_reusable_count:
         text = say(
@@ -93,42 +83,87 @@ def _numbered(report_id: str, ids: list[str]) -> int:
     return ids.index(report_id) + 1
 
 
-def _line(number: int, result: v1.ResultEntry, width: int, mark_width: int, language: Language) -> Table:
-    def say(chinese: str, english: str) -> str:
-        return chinese if language == "zh" else english
+def _show_lines(answer: reuse.OpenChartResponse, ids: list[str], console: Console, language: Language) -> None:
+    zh = language == "zh"
+    # What one report found stands together, so that its issuer and time are read once.
+    groups: dict[tuple[int, str], list[v1.PromptLine]] = {}
+    for line in answer.lines:
+        groups.setdefault((line.result.item.specialty, line.result.report_id), []).append(line)
+    widths = _widths(answer, console.width)
+    headings = ("项目", "结果", "参考范围", "有效至", "标识") if zh else ("Item", "Result", "Range", "Until", "Mark")
+    console.print(_grid(widths, "", *(Text(each, style="dim") for each in headings)))
+    former = None
+    for (specialty, report_id), lines in groups.items():
+        if specialty != former:
+            console.print(Text(enum_label(v1.Specialty.DESCRIPTOR, specialty, language), style="bold underline"))
+            former = specialty
+        console.print(_heading(_numbered(report_id, ids), lines[0].result, language))
+        warnings = [tuple(newer.SerializeToString(deterministic=True) for newer in line.newer) for line in lines]
+        shared = len(lines) > 1 and len(set(warnings)) == 1
+        for line in lines:
+            _show_line(line.result, widths, console, language)
+            if not shared:
+                _show_newer(line, 1, ids, console, language)
+        if shared:
+            _show_newer(lines[0], len(lines), ids, console, language)
+    console.print()
 
-    free = max(20, width - _NUMBER - _TIMES - mark_width - 4)
+
+def _widths(answer: reuse.OpenChartResponse, width: int) -> tuple[int, ...]:
+    """Cells of the columns: number, item, result, range, until, mark."""
+    mark = min(14, max(6, *(Text(clean(line.result.mark)).cell_len for line in answer.lines)))
+    free = max(30, width - _NUMBER - _TIME - mark - 5)
+    name = free * 9 // 20
+    value = (free - name) * 11 // 20
+    return _NUMBER, name, value, free - name - value, _TIME, mark
+
+
+def _grid(widths: tuple[int, ...], *cells: Text | str) -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
-    name_width = free // 2
-    for cells in (_NUMBER, name_width, free - name_width, _TIMES, mark_width):
-        grid.add_column(width=cells, overflow="fold")
-    critical = say(" 危急值", " CRITICAL") if result.critical else ""
-    ranges = range_text(result.detail.reference_range)
-    value = cell(value_text(result.detail), "bold red" if result.critical or _abnormal(result) else "bold")
-    if critical:
-        value.append(critical, "bold red reverse")
-    if ranges:
-        value.append(clean(say("\n参考 ", "\nref. ") + ranges), "dim")
-    until = local_time(result.valid_until) if result.HasField("valid_until") else "—"
-    name = cell(item_name(result, language), "bold")
-    name.append("\n" + clean(institution_name(result.issuer)), "dim")
-    times = cell(taken_text(result, language))
-    times.append("\n" + say("有效至 ", "until ") + until, "green")
-    grid.add_row(Text(f"[{number}]", style="dim"), name, value, times, cell(result.mark, "cyan"))
+    for width in widths:
+        grid.add_column(width=width, overflow="fold")
+    grid.add_row(*cells)
     return grid
+
+
+def _heading(number: int, result: v1.ResultEntry, language: Language) -> Text:
+    heading = Text(f"{f'[{number}]':<{_NUMBER}} ", style="dim")
+    heading.append(clean(f"{taken_text(result, language)}  {institution_name(result.issuer)}"), "cyan")
+    return heading
+
+
+def _show_line(result: v1.ResultEntry, widths: tuple[int, ...], console: Console, language: Language) -> None:
+    value = cell(value_text(result.detail), "bold red" if result.critical or _abnormal(result) else "bold")
+    if result.critical:
+        value.append(" 危急值" if language == "zh" else " CRITICAL", "bold red reverse")
+    ranges = cell(range_text(result.detail.reference_range), "dim")
+    until = cell(local_time(result.valid_until) if result.HasField("valid_until") else "—", "green")
+    # Findings in words get the whole width below their item.
+    words = value.cell_len > widths[2] + (0 if ranges.cell_len else widths[3]) or "\n" in value.plain
+    name, mark = cell(item_name(result, language)), cell(result.mark, "cyan")
+    console.print(_grid(widths, "", name, Text() if words else value, ranges, until, mark))
+    if words:
+        console.print(Padding(value, (0, 0, 0, _NUMBER + 3)))
+
+
+def _show_newer(line: v1.PromptLine, count: int, ids: list[str], console: Console, language: Language) -> None:
+    for newer in line.newer:
+        warning = _newer(newer, count, _numbered(newer.report_id, ids), language)
+        console.print(Padding(warning, (0, 0, 0, _NUMBER + 1)))
 
 
 def _abnormal(result: v1.ResultEntry) -> bool:
     return any(flag not in ("N", "NEG") for flag in result.detail.interpretation)
 
 
-def _newer(newer: v1.NewerResult, number: int, language: Language) -> Text:
+def _newer(newer: v1.NewerResult, count: int, number: int, language: Language) -> Text:
     def say(chinese: str, english: str) -> str:
         return chinese if language == "zh" else english
 
     when = local_time(newer.taken_at) if newer.HasField("taken_at") else say("时间不详", "time unknown")
     text = Text(overflow="fold", style="yellow")
-    text.append(say(f"! 有更新的结果 [{number}]", f"! newer result [{number}]"), "bold")
+    whose = say(f"以上 {count} 项", f" of these {count}") if count > 1 else ""
+    text.append(say(f"! {whose}有更新的结果 [{number}]", f"! newer result{whose} [{number}]"), "bold")
     if newer.critical:
         text.append(say(" 危急值", " CRITICAL"), "bold red")
     status = status_label(clean(newer.status), language)
@@ -138,27 +173,26 @@ def _newer(newer: v1.NewerResult, number: int, language: Language) -> Text:
     return text
 
 
-def _not_reusable(answer: reuse.OpenChartResponse, ids: list[str], language: Language) -> Table:
-    zh = language == "zh"
-    shown = table(
-        "",
-        "项目 / 机构" if zh else "Item / issuer",
-        "结果" if zh else "Result",
-        "时间" if zh else "Taken",
-        "原因" if zh else "Why not",
-    )
-    shown.columns[0].no_wrap = True
-    shown.columns[3].no_wrap = True
-    for result in answer.not_reusable:
-        name = cell(item_name(result, language))
-        name.append("\n" + clean(institution_name(result.issuer)), "dim")
-        value = cell(value_text(result.detail))
-        if result.critical:
-            value.append(" 危急值" if zh else " CRITICAL", "bold red")
-        why = cell(reasons_text(result.reasons, language), "yellow")
-        number = _numbered(result.report_id, ids)
-        shown.add_row(Text(f"[{number}]", style="dim"), name, value, cell(taken_text(result, language)), why)
-    return shown
+def _show_not_reusable(answer: reuse.OpenChartResponse, ids: list[str], console: Console, language: Language) -> None:
+    # Results of one report stand together under its heading, as they come: newest first.
+    free = max(30, console.width - _NUMBER - 3)
+    name_width, value_width = free * 27 // 100, free // 4
+    for (report_id, _, _), results in groupby(
+        answer.not_reusable,
+        key=lambda each: (each.report_id, taken_text(each, language), institution_name(each.issuer)),
+    ):
+        found = list(results)
+        console.print(_heading(_numbered(report_id, ids), found[0], language))
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        for width in (_NUMBER, name_width, value_width, free - name_width - value_width):
+            grid.add_column(width=width, overflow="fold")
+        for result in found:
+            value = cell(value_text(result.detail), "bold red" if result.critical else "")
+            if result.critical:
+                value.append(" 危急值" if language == "zh" else " CRITICAL", "bold red")
+            why = cell(reasons_text(result.reasons, language), "yellow")
+            grid.add_row("", cell(item_name(result, language)), value, why)
+        console.print(grid)
 
 
 def show_coverage(coverage: Iterable[reuse.SourceCoverage], console: Console, language: Language) -> None:
@@ -168,11 +202,13 @@ def show_coverage(coverage: Iterable[reuse.SourceCoverage], console: Console, la
         if source.answer != reuse.SOURCE_ANSWER_COMPLETE:
             label = enum_label(reuse.SourceAnswer.DESCRIPTOR, source.answer, language)
             console.print(Text(clean(f"! {source.source}: {label}"), style="bold yellow"))
+        never = [each for each in source.feeds_behind if not each.HasField("last_received_at")]
         for behind in source.feeds_behind:
-            name = institution_name(behind.institution)
             if behind.HasField("last_received_at"):
-                last = local_time(behind.last_received_at)
+                name, last = institution_name(behind.institution), local_time(behind.last_received_at)
                 text = f"! {name} 上传滞后，最近一次 {last}" if zh else f"! {name}: feed is behind, last heard {last}"
-            else:
-                text = f"! {name} 从未上传" if zh else f"! {name}: has never published"
-            console.print(Text(clean(text), style="yellow"))
+                console.print(cell(text, "yellow"))
+        if never:
+            names = ("、" if zh else ", ").join(institution_name(each.institution) for each in never)
+            text = f"! {len(never)}家机构从未上传：{names}" if zh else f"! {len(never)} have never published: {names}"
+            console.print(cell(text, "yellow"))

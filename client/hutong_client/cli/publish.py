@@ -131,6 +131,7 @@ class Account:
         self._sent: dict[str, Piece] = {}
         self._documents: list[dict[str, Any]] = []
         self._outcomes: Counter[int] = Counter()
+        self._warnings: Counter[int] = Counter()
         self._unchanged = 0
         self._refused = 0
         self._faulty: list[tuple[str, registry.Issue]] = []
@@ -167,7 +168,9 @@ class Account:
             self._unchanged += result.unchanged
         self._refused += not response.results
         for issue in [*response.issues, *(issue for result in response.results for issue in result.issues)]:
-            if issue.severity == registry.ISSUE_SEVERITY_ERROR and len(self._faulty) < MAX_LISTED:
+            if issue.severity == registry.ISSUE_SEVERITY_WARNING:
+                self._warnings[issue.reason] += 1
+            elif issue.severity == registry.ISSUE_SEVERITY_ERROR and len(self._faulty) < MAX_LISTED:
                 self._faulty.append((name, issue))
             elif issue.severity == registry.ISSUE_SEVERITY_ERROR:
                 self._hidden += 1
@@ -211,23 +214,17 @@ class Account:
 
     def _show(self, console: Console, language: Language) -> None:
         zh = language == "zh"
+        former = ""
+        for name, issue in self._faulty:
+            if name != former:
+                console.print(cell(name, "bold"), soft_wrap=True)
+                former = name
+            reason = enum_label(reasons.ErrorReason.DESCRIPTOR, issue.reason, language)
+            console.print(cell(f"  {reason} {issue.path or '-'}: {issue.message}", "red"), soft_wrap=True)
+        if self._hidden:
+            more = f"另有 {self._hidden} 处错误，见 --json。" if zh else f"{self._hidden} more errors: see --json."
+            console.print(Text(more))
         if self._faulty:
-            shown = table(
-                "文件" if zh else "File",
-                "原因" if zh else "Reason",
-                "位置" if zh else "Path",
-                "说明" if zh else "Message",
-            )
-            for name, issue in self._faulty:
-                reason = enum_label(reasons.ErrorReason.DESCRIPTOR, issue.reason, language)
-                shown.add_row(cell(name), cell(reason, "red"), cell(issue.path), cell(issue.message))
-            console.print(shown)
-            if self._hidden:
-                console.print(
-                    Text(
-                        f"另有 {self._hidden} 处错误，见 --json。" if zh else f"{self._hidden} more errors: see --json."
-                    )
-                )
             console.print()
         summary = table("结果" if zh else "Outcome", "数量" if zh else "Reports", numbers=(1,))
         for number in registry.PublishOutcome.values():
@@ -238,7 +235,14 @@ class Account:
             summary.add_row(cell("整份文档被拒收" if zh else "documents refused whole"), str(self._refused))
         if self._unchanged:
             summary.add_row(cell("（其中此前已有）" if zh else "(of these known before)"), str(self._unchanged))
-        console.print(summary)
+        if self._answered:
+            console.print(summary)
+        if self._warnings:
+            console.print()
+            shown = table("提示" if zh else "Warning", "次数" if zh else "Times", numbers=(1,))
+            for number, count in self._warnings.most_common():
+                shown.add_row(cell(enum_label(reasons.ErrorReason.DESCRIPTOR, number, language)), str(count))
+            console.print(shown)
         if self.skipped_files:
             text = (
                 f"续传：跳过 {self.skipped_files} 个文件。" if zh else f"Resumed: {self.skipped_files} files skipped."

@@ -141,7 +141,7 @@ def test_a_sync_of_postgresqls_log_precedes_every_acknowledgement(tmp_path: Path
 
 
 def commits_after_a_sync(lines: Sequence[str]) -> int:
-    """How many transactions that wrote were answered; each only after a sync that ended since they were told to commit."""
+    """How many writing transactions were answered, each only after a sync that ended since it was told to commit."""
     wrote: set[str] = set()
     told: set[str] = set()
     count = 0

@@ -42,16 +42,12 @@ def read_key_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise UnsafeKey(f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # The opened file is judged, not the name: nobody can put another there in between.
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UnsafeKey(f"{path}: not a file")
-        if status.st_mode & 0o077:
-            raise UnsafeKey(f"{path}: others may read or write it (mode {stat.S_IMODE(status.st_mode):04o}, want 0600)")
-        if status.st_uid not in (os.geteuid(), 0):
-            raise UnsafeKey(f"{path}: belongs to another user")
-        text = file.read(_MOST_BYTES)
+        _check(path, os.fstat(descriptor))
+        text = os.read(descriptor, _MOST_BYTES)
+    finally:
+        os.close(descriptor)
     try:
         key = bytes.fromhex(text.decode("ascii").removesuffix("\n"))
     except ValueError:
@@ -61,6 +57,15 @@ def read_key_file(path: Path) -> bytes:
     if _plainly_not_random(key):
         raise UnsafeKey(f"{path}: not a random key")
     return key
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsafeKey(f"{path}: not a file")
+    if status.st_mode & 0o077:
+        raise UnsafeKey(f"{path}: others may read or write it (mode {stat.S_IMODE(status.st_mode):04o}, want 0600)")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise UnsafeKey(f"{path}: belongs to another user")
 
 
 def _plainly_not_random(key: bytes) -> bool:

@@ -27,8 +27,12 @@ def fault(reason: Reason, path: str, message: str) -> Issue:
 class Checks:
     """Validates, and remembers."""
 
-    def __init__(self, max_depth: int) -> None:
+    def __init__(self, max_depth: int, text: str) -> None:
         self._max_depth = max_depth
+        # Two questions asked of every resource, answered once for the document: mostly no.
+        escaped = "\\u" in text
+        self._value_extensions = escaped or '"_value' in text
+        self.modifiers = escaped or "modifierExtension" in text
         self._known: dict[tuple[int, str, bool], tuple[Fault, ...]] = {}
 
     def faults(self, resource: Resource, release: str, *, proven: bool) -> tuple[Fault, ...]:
@@ -51,12 +55,15 @@ class Checks:
         texts = tuple(Fault(f.path, f.reason, f.message) for f in resource.text_faults if not _contained(f.path))
         if resource.type not in shape.CHECKED_TYPES:
             return texts
-        found = faults(resource.body, release, self._max_depth)
+        found = self._validated(resource, release)
         if not proven and any(not f.harmless for f in found):
-            other = faults(resource.body, "R4" if release == "R5" else "R5", self._max_depth)
+            other = self._validated(resource, "R4" if release == "R5" else "R5")
             if not any(not f.harmless for f in other):
                 found = other
         return texts + found
+
+    def _validated(self, resource: Resource, release: str) -> tuple[Fault, ...]:
+        return faults(resource.body, release, self._max_depth, value_extensions=self._value_extensions)
 
 
 def _contained(path: str) -> bool:

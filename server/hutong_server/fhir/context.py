@@ -24,6 +24,9 @@ class Context:
     proven: bool
     """Whether the release is known from the report itself or from the caller."""
     issues: list[Issue] = field(default_factory=list)
+    samples: dict[int, object] = field(default_factory=dict)
+    """What is known of each Specimen (defaults.Sample), by identity: results share their specimens."""
+    _sound: dict[int, bool] = field(default_factory=dict)
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     def warn(self, reason: Reason, path: str, message: str) -> None:
@@ -50,8 +53,12 @@ class Context:
 
     def sound(self, resource: Resource) -> bool:
         """Whether a resource other than the report and its results is valid; warns of what is not."""
+        known = self._sound.get(id(resource))
+        if known is not None:
+            return known
         sound = True
         for fault in self.checks.faults(resource, self.release, proven=self.proven):
             self.warn(fault.reason, located(resource, fault.path), fault.message)
             sound = sound and fault.harmless
+        self._sound[id(resource)] = sound
         return sound

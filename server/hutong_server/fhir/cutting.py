@@ -106,14 +106,16 @@ def digest(resources: list[Resource]) -> bytes:
     texts = [_canonical(r, is_report=index == 0) for index, r in enumerate(resources)]
     if any("urn:uuid:" in t for t in texts):
         texts = _without_placeholders(resources, texts)
-    parts = sorted(hashlib.sha256(t.encode()).digest() for t in texts)
+    parts = sorted(hashlib.sha256(t.encode(errors="surrogatepass")).digest() for t in texts)
     return hashlib.sha256(b"".join(parts)).digest()
 
 
 def _without_placeholders(resources: list[Resource], texts: list[str]) -> list[str]:
     """Puts for each urn that names a resource of the document the digest of what it names."""
     urns = {r.full_url: t for r, t in zip(resources, texts, strict=True) if _UUID.fullmatch(r.full_url)}
-    blank = {url: hashlib.sha256(_UUID.sub("", t).encode()).hexdigest() for url, t in urns.items()}
+    blank = {
+        url: hashlib.sha256(_UUID.sub("", t).encode(errors="surrogatepass")).hexdigest() for url, t in urns.items()
+    }
     return [_UUID.sub(lambda m: blank.get(m[0], m[0]), t) for t in texts]
 
 
@@ -137,4 +139,6 @@ def _plain(value: object) -> object:
     return {"number": value.text} if isinstance(value, Written) else {"number": None}
 
 
-_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"), default=_plain
+)

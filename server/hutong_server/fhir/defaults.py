@@ -1,7 +1,7 @@
 """What a report says for all its results: each result falls back to it where it says nothing itself."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from hutong_server.domain.report import CodeKey, Image, Instant, Party
 from hutong_server.fhir import images, parties
@@ -11,7 +11,7 @@ from hutong_server.fhir.dimensions import Material, Site, material, methods_of_s
 from hutong_server.fhir.document import Resource
 from hutong_server.fhir.elements import child, once
 from hutong_server.fhir.subject import Subject, is_same
-from hutong_server.fhir.times import Known, Taken, TimeFault, taken
+from hutong_server.fhir.times import Taken, TimeFault, taken
 
 _NO_MATERIAL: Final = Material()
 _NO_SITE: Final = Site()
@@ -62,19 +62,25 @@ def sample(context: Context, source: Resource, subject: Subject) -> Sample:
     found, said = specimens(context, source)
     if not found:
         return Sample(Material(once(said), (), said[0][1] if said else ""))
-    times = []
-    for specimen in found:
-        try:
-            at = taken(child(specimen.body, "collection"), "collected", context.clock)
-        except TimeFault as error:
-            context.warn(error.reason, located(specimen, f"collection.{error.where}"), error.message)
-            continue
-        if at.known is Known.START and at.start is not None:
-            times.append(at.start)
-    other = any(not is_same(context, subject, child(s.body, "subject"), s) for s in found)
-    materials = [material(context, specimen) for specimen in found]
-    alike = all(m.specimen == materials[0].specimen and m.collection == materials[0].collection for m in materials)
-    return Sample(materials[0] if alike and not said else Material(), min(times, default=None), other)
+    samples = [_sample(context, specimen, subject) for specimen in found]
+    first = samples[0].material
+    alike = not said and all(s.material[:2] == first[:2] for s in samples)
+    times = [s.time for s in samples if s.time is not None]
+    return Sample(first if alike else _NO_MATERIAL, min(times, default=None), any(s.other_subject for s in samples))
+
+
+def _sample(context: Context, specimen: Resource, subject: Subject) -> Sample:
+    known = context.samples.get(id(specimen))
+    if isinstance(known, Sample):
+        return known
+    time = None
+    try:
+        time = taken(child(specimen.body, "collection"), "collected", context.clock).start
+    except TimeFault as error:
+        context.warn(error.reason, located(specimen, f"collection.{error.where}"), error.message)
+    other = not is_same(context, subject, child(specimen.body, "subject"), specimen)
+    result = context.samples[id(specimen)] = Sample(material(context, specimen), time, other)
+    return result
 
 
 def pictures(context: Context, source: Resource, fields: tuple[str, ...], subject: Subject) -> Pictures:
@@ -108,19 +114,21 @@ def read_defaults(context: Context, subject: Subject, effective: Taken, issued: 
         readers=parties.parties(context, report, "resultsInterpreter"),
         performer_words=parties.words(context, report, "performer") or "; ".join(p.name for p in performers if p.name),
         reader_words=parties.words(context, report, "resultsInterpreter"),
-        modified=is_modified(report),
+        modified=is_modified(context, report),
     )
 
 
-def is_modified(resource: Resource) -> bool:
+def is_modified(context: Context, resource: Resource) -> bool:
     """Whether a modifierExtension (anywhere but in `contained`), or implicitRules, changes what the resource means."""
-    return "implicitRules" in resource.body or any(
-        key == "modifierExtension" or _modified(value) for key, value in resource.body.items() if key != "contained"
+    return "implicitRules" in resource.body or (
+        context.checks.modifiers
+        and any(
+            key == "modifierExtension" or _modified(value) for key, value in resource.body.items() if key != "contained"
+        )
     )
 
 
-def _modified(node: object) -> bool:
+def _modified(node: Any) -> bool:
     if node.__class__ is dict:
-        assert isinstance(node, dict)  # noqa: S101  narrows for the type checker
         return "modifierExtension" in node or any(map(_modified, node.values()))
-    return isinstance(node, list) and any(map(_modified, node))
+    return node.__class__ is list and any(map(_modified, node))

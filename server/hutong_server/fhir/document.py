@@ -7,6 +7,7 @@ from typing import Any, Final
 from hutong_server.domain.errors import Reason
 from hutong_server.fhir.json_text import JsonText, Node, document_fault
 from hutong_server.fhir.json_trace import trace
+from hutong_server.fhir.shape import CHECKED_TYPES
 from hutong_server.fhir.text_faults import TextFault, cleaned, text_faults
 
 _MOST_NESTED: Final = 5
@@ -141,7 +142,7 @@ def _entry(json: JsonText) -> tuple[_Entry, bool]:
         if key == "resource":
             json.duplicated = False
             entry.start = json.at
-            entry.raw = json.value()
+            entry.raw = json.resource(CHECKED_TYPES)
             entry.end = json.at
             entry.duplicated = json.duplicated
         elif key == "fullUrl":

@@ -76,7 +76,7 @@ def read_document(document: bytes, *, release: str = "", reading: Reading) -> tu
     if not reports:
         raise document_fault(Reason.NOT_A_REPORT, "the document holds no DiagnosticReport", "Bundle.entry")
     clock = Clock(reading.zone, reading.now + reading.future_tolerance)
-    whole_document = _Document(document, text_, Graph(root), Checks(reading.max_depth), clock, release)
+    whole_document = _Document(document, text_, Graph(root), Checks(reading.max_depth, text_), clock, release)
     return tuple(_outcome(whole_document, report) for report in reports)
 
 

@@ -17,6 +17,9 @@ Node = dict[str, Any]
 """A JSON object."""
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
+_KEY: Final = re.compile(r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
+_TYPE: Final = re.compile(r'\{[ \t\n\r]*"resourceType"[ \t\n\r]*:[ \t\n\r]*"([A-Za-z]+)"')
+_NEXT: Final = re.compile(r"[ \t\n\r]*([,\]}])")
 
 
 def _refuse_constant(text: str) -> NoReturn:
@@ -47,15 +50,17 @@ class JsonText:
         self.at = 0
         self.duplicated = False
         """Set when an object read since the last reset held a key twice."""
-        self._decoder = json.JSONDecoder(
-            object_pairs_hook=self._pairs, parse_float=decimal_of, parse_int=integer_of, parse_constant=_refuse_constant
-        )
 
-    def _pairs(self, pairs: list[tuple[str, Any]]) -> Node:
-        node = dict(pairs)
-        if len(node) != len(pairs):
-            self.duplicated = True
-        return node
+        def pairs(members: list[tuple[str, Any]]) -> Node:
+            node = dict(members)
+            if len(node) != len(members):
+                self.duplicated = True
+            return node
+
+        self._exact = json.JSONDecoder(
+            object_pairs_hook=pairs, parse_float=decimal_of, parse_int=integer_of, parse_constant=_refuse_constant
+        )
+        self._plain = json.JSONDecoder(parse_constant=_refuse_constant)
 
     def peek(self) -> str:
         """The next character that is not white space; "" at the end."""
@@ -64,10 +69,26 @@ class JsonText:
         return self.text[self.at : self.at + 1]
 
     def value(self) -> Any:
-        """Reads the value at the position."""
+        """Reads the value at the position: numbers keep their text, duplicate keys are noticed."""
         self.peek()
-        value, self.at = self._decoder.raw_decode(self.text, self.at)
+        value, self.at = self._exact.raw_decode(self.text, self.at)
         return value
+
+    def resource(self, exact_types: tuple[str, ...]) -> Any:
+        """Reads the resource at the position; one of another type in half the time, as the standard library does."""
+        match = _TYPE.match(self.text, self.at)
+        if match and match[1] not in exact_types:
+            try:
+                value, end = self._plain.raw_decode(self.text, self.at)
+            except (json.JSONDecodeError, RecursionError):
+                raise
+            except ValueError:
+                return self.value()  # an integer of thousands of digits, or NaN
+            # The type may stand a second time, and then the last one counts.
+            if isinstance(value, dict) and value.get("resourceType") == match[1]:
+                self.at = end
+                return value
+        return self.value()
 
     def members(self) -> Iterator[str]:
         """Keys of the object at the position. Before it asks for the next key, the caller reads the value."""
@@ -76,14 +97,22 @@ class JsonText:
             self.at += 1
             return
         while True:
-            if self.peek() != '"':
-                raise ValueError("a key was expected")
-            key, self.at = self._decoder.raw_decode(self.text, self.at)
-            self._expect(":")
-            self.peek()
-            yield cast(str, key)
+            match = _KEY.match(self.text, self.at)
+            if match:
+                self.at = match.end()
+                yield match[1]
+            else:
+                yield self._escaped_key()
             if not self._more("}"):
                 return
+
+    def _escaped_key(self) -> str:
+        if self.peek() != '"':
+            raise ValueError("a key was expected")
+        key, self.at = self._plain.raw_decode(self.text, self.at)
+        self._expect(":")
+        self.peek()
+        return cast(str, key)
 
     def elements(self) -> Iterator[int]:
         """Indexes of the array at the position. Before it asks for the next one, the caller reads the value."""
@@ -116,10 +145,12 @@ class JsonText:
         self.at += 1
 
     def _more(self, closing: str) -> bool:
-        sign = self.peek()
-        self.at += 1
-        if sign == ",":
+        match = _NEXT.match(self.text, self.at)
+        if match is None:
+            raise ValueError("unexpected sign")
+        self.at = match.end()
+        if match[1] == ",":
             return True
-        if sign == closing:
+        if match[1] == closing:
             return False
         raise ValueError("unexpected sign")

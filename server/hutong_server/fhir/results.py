@@ -147,7 +147,7 @@ def _result(context: Context, defaults: Defaults, source: Resource, ordinal: int
     flags |= _subject_flags(context, defaults, source)
     if own.other_subject:
         flags |= ResultFlag.OTHER_SUBJECT
-    if defaults.modified or is_modified(source):
+    if defaults.modified or is_modified(context, source):
         flags |= ResultFlag.UNKNOWN_MODIFIER
     if seen.present:
         flags |= ResultFlag.IMAGES_PRESENT

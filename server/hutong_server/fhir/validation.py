@@ -55,8 +55,11 @@ def validate(resource: Node, release: str) -> None:
     shape.model(resource["resourceType"], release).model_validate(_bare(resource))
 
 
-def faults(resource: Node, release: str, max_depth: int) -> tuple[Fault, ...]:
-    """Everything wrong in a resource of one of shape.CHECKED_TYPES; empty when it is valid."""
+def faults(resource: Node, release: str, max_depth: int, *, value_extensions: bool = True) -> tuple[Fault, ...]:
+    """Everything wrong in a resource of one of shape.CHECKED_TYPES; empty when it is valid.
+
+    `value_extensions` False: the caller knows that no key of the document begins with "_value".
+    """
     resource_type = resource["resourceType"]
     model = shape.model(resource_type, release)
     found: list[Fault] = []
@@ -70,7 +73,7 @@ def faults(resource: Node, release: str, max_depth: int) -> tuple[Fault, ...]:
         return (Fault("", Reason.TOO_DEEP, "is nested too deep"),)
     found += _missed(resource, resource_type)
     try:
-        model.model_validate(_bare(resource))
+        model.model_validate(_bare(resource) if value_extensions or "contained" in resource else resource)
     except ValidationError as error:
         found += _told(error, model)
     except RecursionError:

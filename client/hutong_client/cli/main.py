@@ -115,6 +115,12 @@ app.add_typer(admin, name="admin")
 app.add_typer(city.app, name="city")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"hutong {metadata.version('hutong')}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=False)
 def _common(
     ctx: typer.Context,
@@ -129,9 +135,7 @@ def _common(
         bool, typer.Option("--version", help=help_text("版本", "Show the version"), is_eager=True)
     ] = False,
 ) -> None:
-    if version:
-        print(f"hutong {metadata.version('hutong')}")
-        raise typer.Exit
+    del version
     ctx.obj = Options(
         registry or os.environ.get("HUTONG_REGISTRY"),
         ca or _path("HUTONG_CA"),

@@ -126,18 +126,20 @@ def _course(patient: Patient, places: Places, rng: Random) -> tuple[str, ...]:
     hospital = rng.choice(places.hospitals(patient.division))
     city = rng.choice(places.tertiary)
     draw = rng.random()
-    if draw < 0.22:
+    if draw < 0.18:
         return (patient.village,)
-    if draw < 0.40:
+    if draw < 0.34:
         return (township,)
-    if draw < 0.62:
+    if draw < 0.54:
         return (township, hospital)
-    if draw < 0.78:
+    if draw < 0.66:
         return (hospital,)
-    if draw < 0.88:
+    if draw < 0.82:
+        return (hospital, patient.village)  # back home, where the follow-up is
+    if draw < 0.89:
         return (patient.village, township, hospital, city)
     if draw < 0.95:
-        return (hospital, city)
+        return (hospital, city, township)
     if draw < 0.98:
         return (rng.choice(places.private),)
     return (places.laboratory(patient.division) or township,)

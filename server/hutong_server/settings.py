@@ -21,6 +21,9 @@ OTHER_PROGRAMS = frozenset(
         "HUTONG_LANG",
         "HUTONG_DEADLINE",
         "HUTONG_JSON",
+        "HUTONG_PRACTITIONER",
+        "HUTONG_ENCOUNTER",
+        "HUTONG_TRACEBACK",
         "HUTONG_TEST_DATA",
     }
 )

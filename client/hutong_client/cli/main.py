@@ -132,7 +132,8 @@ def _common(
     json: Json = None,
     deadline: Deadline = None,
     version: Annotated[
-        bool, typer.Option("--version", help=help_text("版本", "Show the version"), is_eager=True)
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help=help_text("显示版本", "Show the version")),
     ] = False,
 ) -> None:
     del version
@@ -142,7 +143,7 @@ def _common(
         cert or _path("HUTONG_CERT"),
         key or _path("HUTONG_KEY"),
         lang,
-        json,
+        json if json is not None else os.environ.get("HUTONG_JSON", "").lower() in ("1", "true", "yes"),
         deadline if deadline is not None else _seconds("HUTONG_DEADLINE"),
     )
 

@@ -115,7 +115,7 @@ class PostgresqlServer:
                 break
             time.sleep(0.05)
         process.kill()
-        raise RuntimeError(f"PostgreSQL did not start: {self._log.read_text()[-2000:]}")
+        raise RuntimeError(f"PostgreSQL did not start: {self.said()[-2000:]}")
 
     def conninfo(self, database: str) -> str:
         """For psycopg."""
@@ -134,6 +134,10 @@ class PostgresqlServer:
         """Runs one statement as the superuser, outside a transaction."""
         with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def said(self) -> str:
+        """Its log so far."""
+        return self._log.read_text(errors="replace")
 
     def create(self, template: str = "template0") -> str:
         """A new database; returns its name."""

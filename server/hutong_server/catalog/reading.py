@@ -49,12 +49,12 @@ class _Reading:
 
     def add(self, shape: Shape, record: Record) -> None:
         entry = Entry(self.faults)
-        before = len(self.faults.issues)
+        before = len(self.faults.found)
         body = read_fields(record, shape.fields, entry)
-        if shape.check and len(self.faults.issues) == before:
+        if shape.check and len(self.faults.found) == before:
             shape.check(body, entry)
         key = (shape.kind, shape.key(body))
-        if len(self.faults.issues) > before:
+        if len(self.faults.found) > before:
             self.broken.add(key)
         elif key in self.bodies:
             first = self.places[key][()]

@@ -64,7 +64,8 @@ def note_references(
                 hint = nearest(word, known[noun]) if noun != "vocabulary" else _nearest_term(word, known[noun])
                 faults.add(place_of(imported, row.kind, row.key, path), f'unknown {_NOUNS[noun]} "{shown}"{hint}')
     _note_shared_names(imported, institutions, faults)
-    _note_shared_codes([*imported.rows, *staying], imported, faults)
+    new = sorted(imported.rows, key=lambda row: place_of(imported, row.kind, row.key))
+    _note_shared_codes([*staying, *new], imported, faults)
 
 
 def in_scopes(kind: str, key: str, scopes: Sequence[tuple[str, str]]) -> bool:

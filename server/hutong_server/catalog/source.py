@@ -47,20 +47,25 @@ Value: TypeAlias = Text | Many | Record
 
 @dataclass(slots=True)
 class Faults:
-    """All errors of an import, in the order found."""
+    """All errors of an import."""
 
-    issues: list[Issue] = field(default_factory=list)
+    found: list[tuple[Place, str]] = field(default_factory=list)
 
     def add(self, place: Place, message: str) -> None:
         """Notes an error."""
-        self.issues.append(Issue(Severity.ERROR, Reason.CATALOG_INVALID.value, str(place), message))
+        self.found.append((place, message))
 
     def raise_any(self) -> None:
-        """Raises HutongError (CATALOG_INVALID) with every error noted, if there is one."""
-        if self.issues:
-            count = len(self.issues)
-            raise HutongError(
-                Reason.CATALOG_INVALID,
-                f"the catalogue files hold {count} error{'s' if count > 1 else ''}; nothing was imported",
-                tuple(self.issues),
-            )
+        """Raises HutongError (CATALOG_INVALID) with every error noted, if there is one: file by file, top to bottom."""
+        if not self.found:
+            return
+        files = list(dict.fromkeys(place.file for place, _ in self.found))
+        ordered = sorted(self.found, key=lambda each: (files.index(each[0].file), each[0].line, each[0].column))
+        count = len(ordered)
+        raise HutongError(
+            Reason.CATALOG_INVALID,
+            f"the catalogue files hold {count} error{'s' if count > 1 else ''}; nothing was imported",
+            tuple(
+                Issue(Severity.ERROR, Reason.CATALOG_INVALID.value, str(place), message) for place, message in ordered
+            ),
+        )

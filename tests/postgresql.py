@@ -51,9 +51,6 @@ class PostgresqlServer:
         # Socket paths must be short, and another user must get there: not below the tests' own directory.
         self.directory = Path(tempfile.mkdtemp(prefix="hutong-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
         self._user = _unprivileged()
-        if self._user is not None:
-            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
-            self._make_reachable()
         self._numbers = itertools.count(1)
         self._cluster = self.directory / "data"
         self._log = self.directory / "log"
@@ -65,26 +62,33 @@ class PostgresqlServer:
             "log_statement": "none",
             **(settings or {}),
         }
-        self._run(
-            "initdb",
-            "--no-sync",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "-U",
-            "postgres",
-            "-D",
-            str(self._cluster),
-        )
-        self._process = self._start()
+        try:
+            self._initialize()
+            self._process = self._start()
+        except BaseException:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
+
+    def _initialize(self) -> None:
+        if self._user is not None:
+            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
+            self._make_reachable()
+        arguments = ("--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres")
+        self._run("initdb", *arguments, "-D", str(self._cluster))
 
     def _make_reachable(self) -> None:
         """Copies the programs where the unprivileged user can read them, if it cannot where they are."""
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             self._run("postgres", "--version")
             return
-        shutil.copytree(self._binaries.parent, self.directory / "programs", symlinks=True)
-        self._binaries = self.directory / "programs" / "bin"
+        installed, package = self._binaries.parent, self._binaries.parents[1]
+        copied = self.directory / "programs" / package.name / installed.name
+        shutil.copytree(installed, copied, symlinks=True)
+        # The programs look for the wheel's libraries beside the package.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, self.directory / "programs" / libraries.name)
+        self._binaries = copied / "bin"
 
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:

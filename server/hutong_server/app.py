@@ -39,7 +39,7 @@ class Registry:
 
     def __init__(self, settings: Settings, store: SqlStore, metrics: Metrics) -> None:
         self._settings = settings
-        self._store = store
+        self.store = store
         self.metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
         seal_key = read_key_file(settings.seal_key)
@@ -96,7 +96,7 @@ class Registry:
 
     def _close(self) -> None:
         self._threads.shutdown()
-        self._store.close()
+        self.store.close()
         if self._metrics_server is not None:
             self._metrics_server.close()
 

@@ -146,6 +146,15 @@ async def refused(call: Awaitable[Any]) -> Refused:
     raise AssertionError(f"the call succeeded: {type(answer).__name__}")
 
 
+async def outcome(call: Awaitable[Any]) -> str:
+    """ "OK", or the status of the refusal."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
+
+
 def refusal_of(error: grpc.aio.AioRpcError) -> Refused:
     """From the error that the client library raises."""
     info, paths, retry = error_details_pb2.ErrorInfo(), [], False
@@ -168,3 +177,9 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refused:
         everything=f"{status} {error.details()} {error.trailing_metadata()} {error.debug_error_string()}",
         retry=retry,
     )
+
+
+async def rest_of(stream: Any, answers: list[Any]) -> None:
+    """Reads a stream to its end; raises what ends it."""
+    while (answer := await stream.read()) is not grpc.aio.EOF:
+        answers.append(answer)

@@ -98,8 +98,8 @@ class RegistryServer:
     async def drain(self) -> None:
         """Ends in good order: tells health, takes no new calls, lets those in flight finish, ends the streams."""
         await self._health.drain()
-        # Watchers of health hear of it before their stream ends.
-        await asyncio.sleep(0)
+        # Watchers of health hear of it before their streams end, and balancers send their next call elsewhere.
+        await asyncio.sleep(min(0.2, self._options.drain / 10))
         self.streams.drain()
         await self._server.stop(self._options.drain)
 

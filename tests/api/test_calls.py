@@ -1,0 +1,237 @@
+"""What every call passes through: deadlines, limits, hidden faults, access records, log lines and metrics."""
+
+import asyncio
+import io
+import json
+import logging
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import grpc
+import pytest
+from hutong.v1 import patient_service_pb2, registry_service_pb2, report_pb2, reuse_service_pb2
+from hutong_server import telemetry
+from hutong_server.api import reuse_servicer
+from hutong_server.store.base import AccessRecord, StoreUnavailable
+from hutong_server.store.prompts import access_records
+from hutong_server.store.sql_store import open_store
+from hutong_server.trust.keys import read_key_file
+from hutong_server.trust.sealing import AesGcmSealer
+
+from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
+from tests.api.site import Material, Site, refused, start_site
+
+CANARY = "CANARY-4711-密"
+
+
+def records(site: Site, url: str) -> list[AccessRecord]:
+    """All access records of a database, opened."""
+    store = open_store(url, AesGcmSealer(read_key_file(site.material.seal_key)), pool_size=1)
+    try:
+        return [record for _, record in store.read(lambda reader: access_records(reader, limit=10_000))]  # type: ignore[arg-type]
+    finally:
+        store.close()
+
+
+async def test_a_deadline_that_leaves_no_time_is_refused(site: Site, serials: Iterator[int]) -> None:
+    call = site.asking("H2").OpenChart(chart(person(next(serials))), timeout=0.005)
+    found = await refused(call)
+    assert found.code == "DEADLINE_EXCEEDED"
+
+
+async def test_an_answer_that_would_come_too_late_is_given_up_in_time(
+    site: Site, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: Any) -> None:
+        time.sleep(1)
+        raise AssertionError("the answer of a call that was given up")
+
+    monkeypatch.setattr(reuse_servicer, "open_chart", slow)
+    started = time.monotonic()
+    found = await refused(site.asking("H2").OpenChart(chart(person(next(serials))), timeout=0.3))
+    assert found.code == "DEADLINE_EXCEEDED"
+    # Ours, with its reason, and not the client's own: it came before the deadline.
+    assert found.reason == "DEADLINE_TOO_SHORT"
+    assert time.monotonic() - started < 0.6
+    await asyncio.sleep(1)
+
+
+async def test_a_call_without_deadline_gets_the_servers(
+    material: Material, make_store_url: Any, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await start_site(material, make_store_url("sqlite"), HUTONG_DEFAULT_DEADLINE_SECONDS="0.2")
+    try:
+        await site.load(CATALOG)
+        monkeypatch.setattr(reuse_servicer, "open_chart", lambda *_: time.sleep(1))
+        found = await refused(site.asking("H2").OpenChart(chart(person(next(serials)))))
+        assert (found.code, found.reason) == ("DEADLINE_EXCEEDED", "DEADLINE_TOO_SHORT")
+    finally:
+        await asyncio.sleep(1)
+        await site.close()
+
+
+async def test_calls_above_the_limit_are_told_to_come_again(
+    material: Material, make_store_url: Any, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await start_site(material, make_store_url("sqlite"), HUTONG_MAX_CONCURRENT_CALLS="2")
+    try:
+        await site.load(CATALOG)
+        answered = reuse_servicer.open_chart
+
+        def slow(*arguments: Any) -> Any:
+            time.sleep(0.5)
+            return answered(*arguments)
+
+        monkeypatch.setattr(reuse_servicer, "open_chart", slow)
+        asking = site.asking("H2")
+        calls = [asking.OpenChart(chart(person(next(serials))), timeout=5) for _ in range(6)]
+        done = await asyncio.gather(*calls, return_exceptions=True)
+        shed = [error for error in done if isinstance(error, grpc.aio.AioRpcError)]
+        assert len(shed) == 4
+        found = await refused(_raise(shed[0]))
+        assert (found.code, found.reason, found.retry) == ("RESOURCE_EXHAUSTED", "OVERLOADED", True)
+        await asking.OpenChart(chart(person(next(serials))), timeout=5)
+    finally:
+        await site.close()
+
+
+async def _raise(error: Exception) -> None:
+    raise error
+
+
+async def test_an_unexpected_fault_is_hidden_and_can_be_found(
+    site: Site, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: Any) -> None:
+        raise RuntimeError(f"{CANARY} said the driver")
+
+    monkeypatch.setattr(reuse_servicer, "open_chart", faulty)
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    stream = io.StringIO()
+    telemetry.start_logging("info", stream)
+    try:
+        found = await refused(site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5))
+    finally:
+        root.handlers[:], root.level = kept[0], kept[1]
+    assert (found.code, found.reason) == ("INTERNAL", "INTERNAL")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    (fault,) = [line for line in lines if line["event"] == "unexpected"]
+    assert fault["request_id"] == found.request_id
+    assert fault["error_type"] == "RuntimeError"
+    assert "faulty" in fault["error_at"]
+    (called,) = [line for line in lines if line["event"] == "call"]
+    assert (called["code"], called["reason"], called["institution"]) == ("INTERNAL", "INTERNAL", "H2")
+    for where in (found.everything, stream.getvalue()):
+        assert CANARY not in where
+        assert "4711" not in where
+
+
+async def test_what_was_shown_is_recorded(site: Site, serials: Iterator[int], module_store_url: str) -> None:
+    patient, stranger = person(next(serials)), person(next(serials))
+    before = len(records(site, module_store_url))
+    published = await site.publishing("H1").PublishReport(publish(lab_report("record-1", patient)), timeout=5)
+    asking = site.asking("H2")
+    answer = await asking.OpenChart(chart(patient, "asked-1"), timeout=5)
+    await asking.OpenChart(chart(stranger, "asked-2"), timeout=5)
+    await asking.ListReports(
+        reuse_service_pb2.ListReportsRequest(patient=question(patient), context=context()), timeout=5
+    )
+    await asking.GetReport(
+        reuse_service_pb2.GetReportRequest(
+            report_id=answer.lines[0].result.report_id, context=context(purpose="PURPOSE_EMERGENCY")
+        ),
+        timeout=5,
+    )
+    number = report_pb2.PatientIdentifier(**patient["identifier"][0])
+    await site.patients().ShowPatient(patient_service_pb2.ShowPatientRequest(identifier=number), timeout=5)
+    added = records(site, module_store_url)[before:]
+    assert [record.method for record in added] == [
+        "PublishReport",
+        "OpenChart",
+        "OpenChart",
+        "ListReports",
+        "GetReport",
+        "ShowPatient",
+    ]
+    sent, opened, unknown, listed, read, shown = added
+    assert published.results[0].report_id
+    assert (sent.institution, sent.role) == ("H1", "feed")
+    assert len(sent.reports) == 1
+    for record in (opened, listed, read):
+        assert record.reports == sent.reports
+        assert record.patient_keys == sent.patient_keys
+        assert (record.institution, record.role) == ("H2", "emr")
+        assert (record.practitioner, record.department, record.encounter) == ("D1", "内科", "E1")
+    assert (opened.request_id, opened.outcome, opened.purpose) == ("asked-1", "found", "treatment")
+    assert read.purpose == "emergency"
+    assert (unknown.request_id, unknown.outcome, unknown.reports) == ("asked-2", "none", ())
+    assert (shown.institution, shown.role, shown.patient_keys) == ("registry", "admin", sent.patient_keys)
+    assert len(opened.certificate) == 64
+
+
+async def test_no_answer_leaves_before_its_record_is_durable(
+    site: Site, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record's commit is held back: so is the answer. When the commit fails, there is no answer."""
+    assert site.registry is not None
+    store = site.registry.store
+    real, held = type(store).submit, []
+
+    def holding(self: Any, job: Any) -> "Future[Any]":
+        held.append((Future(), job))
+        return held[-1][0]
+
+    monkeypatch.setattr(type(store), "submit", holding)
+    call = site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5)
+    await asyncio.sleep(0.3)
+    assert len(held) == 1
+    assert not call.done()
+    real(store, held[0][1]).add_done_callback(lambda done: held[0][0].set_result(done.result()))
+    assert (await call).prompt_id
+
+    call = site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5)
+    await asyncio.sleep(0.3)
+    held[1][0].set_exception(StoreUnavailable("no disk"))
+    found = await refused(call)
+    assert (found.code, found.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+
+
+async def test_metrics_count_calls_by_method_and_code(site: Site, serials: Iterator[int]) -> None:
+    assert site.registry is not None
+
+    def scraped() -> dict[str, float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{site.registry.metrics_port}/metrics", timeout=5) as page:
+            lines = page.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    patient = person(next(serials))
+    before = await asyncio.to_thread(scraped)
+    await site.publishing("H1").PublishReport(publish(lab_report("metric", patient)), timeout=5)
+    await site.asking("H2").OpenChart(chart(patient), timeout=5)
+    await refused(site.asking("H2").OpenChart(reuse_service_pb2.OpenChartRequest(), timeout=5))
+    after = await asyncio.to_thread(scraped)
+
+    def grown(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    asked = 'grpc_method="OpenChart",grpc_service="hutong.v1.ReuseService"'
+    assert grown(f"grpc_server_started_total{{{asked}}}") == 2
+    handled = 'grpc_server_handled_total{{grpc_code="{}",{}}}'
+    assert grown(handled.format("OK", asked)) == 1
+    assert grown(handled.format("INVALID_ARGUMENT", asked)) == 1
+    assert grown(f"grpc_server_handling_seconds_count{{{asked}}}") == 2
+    assert grown('hutong_prompts_total{outcome="found"}') == 1
+    assert grown('hutong_calls_refused_total{reason="REQUEST_INVALID"}') == 1
+    assert sum(grown(name) for name in after if name.startswith("hutong_reports_published_total")) == 1
+    assert after["hutong_rules_version"] > 0
+    assert after["hutong_serving"] == 1
+
+
+async def test_get_feed_status_says_when_the_institution_last_published(site: Site, serials: Iterator[int]) -> None:
+    await site.publishing("H1").PublishReport(publish(lab_report("status", person(next(serials)))), timeout=5)
+    status = await site.publishing("H1").GetFeedStatus(registry_service_pb2.GetFeedStatusRequest(), timeout=5)
+    assert abs(status.last_received_at.seconds - time.time()) < 10

@@ -1,6 +1,7 @@
 """A channel to a registry: mutual TLS from files, retries, keepalive and limits, set once for every caller."""
 
 import json
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class TlsFiles:
             TlsFilesInvalid: a file is missing, not PEM, the key does not fit, or others can read the key.
         """
         ca, chain, key = _read(self.ca), _read(self.certificate), _read(self.key)
-        if self.key.stat().st_mode & stat.S_IROTH:
+        if os.name == "posix" and self.key.stat().st_mode & stat.S_IROTH:
             raise TlsFilesInvalid(f"{self.key}: everyone on this computer can read this key; run: chmod 600 {self.key}")
         _certificates(ca, self.ca)
         own = _certificates(chain, self.certificate)[0]

@@ -13,7 +13,7 @@ from tests.client.conftest import RawServer, connect, load_make_certs
 
 PATIENT = patient_query([("urn:test", "1")], birth_date="1980-01-02", sex="female")
 CONTEXT = call_context(practitioner="D1", encounter="E1")
-SLACK = 1.0
+SLACK = 4.0
 """Seconds that a busy machine may add to a deadline. Without the deadline these calls take minutes."""
 OPEN_CHART = "hutong.v1.ReuseService/OpenChart"
 
@@ -64,7 +64,7 @@ async def test_connection_refused_answers_before_the_deadline(authority: Any, re
     async with connect(authority, refusing) as client:
         state, reason, took = await timed(client, 10)
     assert (state, reason) == (ChartState.UNAVAILABLE, "UNAVAILABLE")
-    assert took < 5
+    assert took < 9
 
 
 async def test_a_registry_under_another_authority(

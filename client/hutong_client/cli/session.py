@@ -219,6 +219,8 @@ def _run(work: Work, session: Session, given: dict[str, Any]) -> int:
         return failures.refused("TLS_FILES_INVALID", str(error), session.err, session.language, as_json=session.json)
     except UsageFault as error:
         return failures.refused("USAGE", str(error), session.err, session.language, as_json=session.json)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         return failures.refused("USAGE", text, session.err, session.language, as_json=session.json)

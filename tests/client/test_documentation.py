@@ -1,0 +1,51 @@
+"""What docs/emr-integration.md shows is run as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.api.documents import encoded, lab_report, person
+from tests.client.conftest import BIN, ROOT, Cli, RegistryProcess
+
+DOCUMENT = (ROOT / "docs/emr-integration.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+
+
+def filled(text: str, registry: RegistryProcess) -> str:
+    """The example with this run's registry, files and patient in the places of the made-up ones."""
+    certificate, key = registry.authority.client("H2", "emr")
+    for sample, real in {
+        "registry.example:7443": registry.address,
+        "ca.pem": str(registry.authority.certificate_file),
+        "H1.emr.pem": str(certificate),
+        "H1.emr.key": str(key),
+        "…": person(860)["identifier"][0]["value"],
+    }.items():
+        assert sample in text
+        text = text.replace(sample, real)
+    return text
+
+
+def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "older.json").write_bytes(encoded(lab_report("doc-1", person(860), days_ago=2)))
+    (tmp_path / "newer.json").write_bytes(encoded(lab_report("doc-2", person(860), status="preliminary")))
+    cli("publish", tmp_path, institution="H1", role="feed")
+    environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "HUTONG_DEADLINE": "30"}
+
+    (python,) = blocks("python")
+    ran = subprocess.run(
+        [sys.executable, "-c", filled(python, registry)], capture_output=True, encoding="utf-8", env=environment
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^钾 4.10 mmol/L \S*HR 20", ran.stdout, re.MULTILINE)
+    assert "a newer result exists" in ran.stdout
+
+    (shell,) = [block for block in blocks("sh") if "hutong chart" in block]
+    ran = subprocess.run(["sh", "-c", filled(shell, registry)], capture_output=True, encoding="utf-8", env=environment)
+    assert ran.returncode == 0, ran.stderr
+    assert "potassium" in ran.stdout

@@ -51,16 +51,20 @@ class Checks:
         """The faults that make it unreadable."""
         return tuple(f for f in self.faults(resource, release, proven=proven) if not f.harmless)
 
+    def texts(self, resource: Resource) -> tuple[Fault, ...]:
+        """Keys that stand twice and strings that are no text, outside `contained`."""
+        return tuple(Fault(f.path, f.reason, f.message) for f in resource.text_faults if not _contained(f.path))
+
     def _check(self, resource: Resource, release: str, proven: bool) -> tuple[Fault, ...]:
-        texts = tuple(Fault(f.path, f.reason, f.message) for f in resource.text_faults if not _contained(f.path))
-        if resource.type not in shape.CHECKED_TYPES:
+        texts = self.texts(resource)
+        if texts or resource.type not in shape.CHECKED_TYPES:
             return texts
         found = self._validated(resource, release)
         if not proven and any(not f.harmless for f in found):
             other = self._validated(resource, "R4" if release == "R5" else "R5")
             if not any(not f.harmless for f in other):
                 found = other
-        return texts + found
+        return found
 
     def _validated(self, resource: Resource, release: str) -> tuple[Fault, ...]:
         return faults(resource.body, release, self._max_depth, value_extensions=self._value_extensions)

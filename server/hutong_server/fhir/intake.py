@@ -32,6 +32,7 @@ from hutong_server.fhir.recommended import recommend
 from hutong_server.fhir.results import read_results
 from hutong_server.fhir.subject import Subject, read_subject
 from hutong_server.fhir.times import Clock, Taken, TimeFault, taken
+from hutong_server.fhir.validation import Fault
 from hutong_server.fhir.whole import conclusion, specialty, whole
 
 
@@ -103,17 +104,21 @@ def _read(document: _Document, report: Resource) -> Outcome:
         release=named or (told.release if told else _hinted(document, report)),
         proven=bool(named or told),
     )
-    if any(f.path in ("", "status") and f.reason is Reason.NOT_JSON for f in report.text_faults):
-        told_faults = (fault(f.reason, located(report, f.path), f.message) for f in report.text_faults)
-        return Refusal(report.path, tuple(told_faults))
+    texts = context.checks.texts(report)
     status = text(report.body, "status")
-    identity = read_identity(document.graph, report)
-    if status in ("entered-in-error", "cancelled"):
-        return _withdrawal(document, context, Status(status), identity)
+    if status in ("entered-in-error", "cancelled") and not any(_names_it(f) for f in texts):
+        return _withdrawal(document, context, Status(status), read_identity(document.graph, report))
+    if texts:
+        return Refusal(report.path, tuple(fault(f.reason, located(report, f.path), f.message) for f in texts))
     if named and told is not None and release.contradicts(named, told):
         message = f"the content is {told.release}, not {named}"
         return Refusal(report.path, (fault(Reason.RELEASE_MISMATCH, told.path, message),))
-    return _report(document, context, identity)
+    return _report(document, context, read_identity(document.graph, report))
+
+
+def _names_it(found: Fault) -> bool:
+    """Whether a fault lies where a withdrawal says what it withdraws."""
+    return found.path.partition(".")[0].partition("[")[0] in ("", "id", "identifier", "meta", "status")
 
 
 def _hinted(document: _Document, report: Resource) -> str:

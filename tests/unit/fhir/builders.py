@@ -4,6 +4,7 @@ import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hutong_server.domain.errors import HutongError
 from hutong_server.domain.report import Issue, Refusal, Report, Result, ResultFlag, Withdrawal
 from hutong_server.fhir.intake import Outcome, Reading, read_document
 
@@ -84,6 +85,14 @@ def encode(body: Any) -> bytes:
 
 def read_all(body: Any, release: str = "", reading: Reading = READING) -> tuple[Outcome, ...]:
     return read_document(body if isinstance(body, bytes) else encode(body), release=release, reading=reading)
+
+
+def attempt(document: bytes, release: str = "", reading: Reading = READING) -> tuple[Outcome, ...] | HutongError:
+    """The outcomes of a document, or its refusal as a whole; any other error is a bug and comes through."""
+    try:
+        return read_document(document, release=release, reading=reading)
+    except HutongError as error:
+        return error
 
 
 def read_one(body: Any, release: str = "") -> Outcome:

@@ -1,8 +1,8 @@
 """Results: values, panels, what is judged of each result, and what it falls back to."""
 
 import pytest
-
 from hutong_server.domain.report import ResultFlag, TimeSource
+
 from tests.unit.fhir.builders import accepted, bundle, coded, flags, observation, one_result, patient, report, told
 
 MINUTE = 60_000
@@ -16,7 +16,9 @@ def number(written: str) -> bytes:
     return json.dumps(body).replace('"@"', written).encode()
 
 
-@pytest.mark.parametrize("written", ["1.50", "1E3", "1e-7", "-0", "0.0", "-0.00", "12345678901234567.1234", "7", "1.5E+3"])
+@pytest.mark.parametrize(
+    "written", ["1.50", "1E3", "1e-7", "-0", "0.0", "-0.00", "12345678901234567.1234", "7", "1.5E+3"]
+)
 def test_a_number_stays_as_written(written):
     (result,) = accepted(number(written)).results
     assert result.detail.value.quantity.value == written
@@ -45,7 +47,11 @@ def test_what_is_no_number_is_no_value(written):
         ("valueRange", {"low": {"value": 1, "unit": "g"}, "high": {"value": 2, "unit": "g"}}, "1 – 2 g"),
         ("valueRange", {"low": {"value": 1, "unit": "g"}}, "≥ 1 g"),
         ("valueRatio", {"numerator": {"value": 1}, "denominator": {"value": 128}}, "1:128"),
-        ("valueRatio", {"numerator": {"value": 1, "unit": "mg"}, "denominator": {"value": 2, "unit": "d"}}, "1 mg / 2 d"),
+        (
+            "valueRatio",
+            {"numerator": {"value": 1, "unit": "mg"}, "denominator": {"value": 2, "unit": "d"}},
+            "1 mg / 2 d",
+        ),
         ("valueSampledData", {"origin": {"value": 0}, "period": 10, "dimensions": 1, "data": "1 2 3"}, "1 2 3"),
         ("valueTime", "08:30:00", "08:30:00"),
         ("valueDateTime", "2026-09-01", "2026-09-01"),
@@ -87,7 +93,9 @@ def test_what_a_reader_sees_is_kept_as_sent():
     result = one_result(
         observation(
             interpretation=[coded("H", "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation")],
-            referenceRange=[{"low": {"value": 115, "unit": "g/L"}, "high": {"value": 150, "unit": "g/L"}, "text": "女"}],
+            referenceRange=[
+                {"low": {"value": 115, "unit": "g/L"}, "high": {"value": 150, "unit": "g/L"}, "text": "女"}
+            ],
             method={"text": "SLS"},
             device={"display": "XN-1000"},
             note=[{"text": "溶血"}],

@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hutong_server.trust.keys import derive
 
 _VERSION = b"\x01"
+_FIRST = "h"
+"""Before every id: base64url may begin with "-", which a command line takes for an option."""
 _LONGEST = 2048
 
 
 class SealedIds:
-    """Ids of store/base.py. Text is base64url without padding."""
+    """Ids of store/base.py. Text is a letter and base64url without padding."""
 
     def __init__(self, seal_key: bytes) -> None:
         self._cipher = AESSIV(derive(seal_key, "hutong ids 1", 64))
@@ -29,12 +31,13 @@ class SealedIds:
             raise ValueError("a part of an id is too long")
         plain = _VERSION + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
         sealed = self._cipher.encrypt(plain, [kind.encode(), audience.encode()])
-        return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+        return _FIRST + urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
     def open(self, kind: str, audience: str, text: str) -> tuple[bytes, ...] | None:
         """See Ids."""
-        if not text or len(text) > _LONGEST:
+        if len(text) > _LONGEST or not text.startswith(_FIRST):
             return None
+        text = text.removeprefix(_FIRST)
         try:
             sealed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
             # Bits that the last character has to spare, and characters outside the alphabet, would make second names.

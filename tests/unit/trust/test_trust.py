@@ -167,7 +167,7 @@ def test_a_seal_that_was_altered_anywhere_does_not_open() -> None:
 
 
 def test_ids_never_change() -> None:
-    text = "aVOnuz-MbQP69-BjH-XFkvgkLZu8JADR5-FwOrEsCAW1wHOqdib3l9p5iS4FDZm57fZZCXo"
+    text = "haVOnuz-MbQP69-BjH-XFkvgkLZu8JADR5-FwOrEsCAW1wHOqdib3l9p5iS4FDZm57fZZCXo"
     assert IDS.seal("report", "H1", [b"k" * 16, b"r" * 16]) == text
     assert IDS.open("report", "H1", text) == (b"k" * 16, b"r" * 16)
 
@@ -189,6 +189,11 @@ def test_an_id_opens_for_its_kind_and_audience_only(parts: list[bytes], kind: st
     if kind != audience:
         assert IDS.open(audience, kind, text) is None
     assert SealedIds(KEY[::-1]).open(kind, audience, text) is None
+
+
+@given(st.binary(max_size=40))
+def test_an_id_never_looks_like_an_option_of_a_command_line(part: bytes) -> None:
+    assert IDS.seal("report", "H1", [part])[0].isalpha()
 
 
 @given(st.text(max_size=120) | st.from_regex(r"[A-Za-z0-9_-]{0,80}", fullmatch=True))

@@ -39,6 +39,9 @@ _SHIFTS: dict[str, dict[str, tuple[float, float]]] = {
 # An acute infection, for a visit or so.
 _INFECTION = {"WBC": 1.75, "NEUT%": 1.25, "CRP": 25.0, "PLT": 1.15, "D-DIMER": 1.8, "FE": 0.6}
 
+# What no body and no analyzer goes beyond.
+_POSSIBLE = {"NEUT%": (20.0, 94.0), "U-SG": (1.001, 1.040), "U-PH": (4.5, 9.0)}
+
 _Get = Callable[[str], float]
 # What follows from other results: these are never drawn, so that a report never contradicts itself.
 _DERIVED: dict[str, Callable[[_Get], float]] = {
@@ -95,9 +98,8 @@ class Body:
         value = level * (1 - self._trends[key] * months) * (1 + rng.gauss(0, analyte.within))
         if infected:
             value *= _INFECTION.get(key, 1.0)
-        if key == "NEUT%":
-            value = min(value, 94.0)
-        return max(value, 0.0)
+        low, high = _POSSIBLE.get(key, (0.0, math.inf))
+        return min(max(value, low), high)
 
     def _level(self, analyte: Analyte) -> float:
         key, patient = analyte.key, self._patient

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from sys import intern
 
 from hutong_server.catalog.shapes import Body
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, IdentifierSystem, Strength
@@ -65,7 +66,12 @@ def build_rule_book(version: int, institutions: Iterable[Institution], rows: Ite
     )
 
 
+_ALWAYS = Dates()
+
+
 def _dates(body: Body) -> Dates:
+    if "valid_from" not in body and "valid_to" not in body:
+        return _ALWAYS
     return Dates(body.get("valid_from", ""), body.get("valid_to", ""))
 
 
@@ -106,7 +112,11 @@ def _standard_mappings(items: Iterable[Body]) -> list[Mapping]:
 
 def _mapping(body: Body) -> Mapping:
     terms = tuple((name, body[name.value]) for name in Dimension if name.value in body)
-    return Mapping(body["institution"], body.get("system", ""), body["code"], body["item"], terms, _dates(body))
+    # A city has some hundred thousand mappings that repeat the same words: each word is kept once.
+    institution, system, code, item = map(
+        intern, (body["institution"], body.get("system", ""), body["code"], body["item"])
+    )
+    return Mapping(institution, system, code, item, terms, _dates(body))
 
 
 def _grant(body: Body, marks: dict[str, str]) -> QualityGrant:

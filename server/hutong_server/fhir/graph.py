@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from hutong_server.domain.report import CodeKey
 from hutong_server.fhir.document import Resource, Scope
-from hutong_server.fhir.elements import children, text
+from hutong_server.fhir.elements import children, indexed, text
 from hutong_server.fhir.json_text import Node
 from hutong_server.fhir.text_faults import TextFault
 
@@ -59,10 +59,7 @@ class Graph:
         """The contained resources of a resource, in order."""
         known = self._contained.get(id(source))
         if known is None:
-            known = []
-            for index, node in enumerate(source.body.get("contained") or ()):
-                if isinstance(node, dict):
-                    known.append(_contained(node, index, source))
+            known = [_contained(node, index, source) for index, node in indexed(source.body, "contained")]
             self._contained[id(source)] = known
         return known
 

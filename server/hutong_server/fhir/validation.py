@@ -127,6 +127,9 @@ def _missed(resource: Node, resource_type: str) -> list[Fault]:
     allowed = _STATUSES.get(resource_type)
     if allowed is not None and status is not None and status not in allowed:
         found.append(Fault("status", Reason.FHIR_INVALID, "is not a status that FHIR has"))
+    contained = resource.get("contained", [])
+    if contained.__class__ is not list or any(item.__class__ is not dict for item in contained):
+        found.append(Fault("contained", Reason.FHIR_INVALID, "must be an array of resources"))
     return found
 
 

@@ -106,6 +106,8 @@ def test_a_byte_order_mark_is_ignored_and_kept():
         ({"presentedForm": [{"data": "not base64!"}]}, "FHIR_INVALID", "presentedForm[0].data"),
         ({"presentedForm": [{"data": "abc"}]}, "FHIR_INVALID", "presentedForm[0].data"),
         ({"presentedForm": [{"size": "12"}]}, "FHIR_INVALID", "presentedForm[0].size"),
+        ({"contained": True}, "FHIR_INVALID", "contained"),
+        ({"contained": [5]}, "FHIR_INVALID", "contained"),
         ({"text": {"status": "generated"}}, "FHIR_INVALID", "text.div"),
         ({"results": []}, "FHIR_INVALID", ""),
         ({"subject": {"reference": "not a reference"}}, "FHIR_INVALID", "subject.reference"),

@@ -25,7 +25,7 @@ def options(tmp_path: Path) -> list[str]:
 def run(tmp_path: Path, *more: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
     environment = {**ENVIRONMENT, "COLUMNS": str(columns), "PYTHONUTF8": "1"}
     return subprocess.run(
-        [*DEMO, *options(tmp_path), *more], capture_output=True, text=True, env=environment, check=False, timeout=110
+        [*DEMO, *options(tmp_path), *more], capture_output=True, text=True, env=environment, check=False, timeout=200
     )
 
 
@@ -48,6 +48,7 @@ def nothing_left(tmp_path: Path) -> Iterator[None]:
         assert processes_of(tmp_path) == []
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(("lang", "columns"), [("en", 100), ("zh", 80)])
 def test_the_demo_shows_a_prompt_and_ends_by_itself(tmp_path: Path, lang: str, columns: int) -> None:
@@ -81,6 +82,7 @@ def test_the_demo_shows_a_prompt_and_ends_by_itself(tmp_path: Path, lang: str, c
     assert not re.search(r"^\$ .*9904\d{14}", shown, re.MULTILINE)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("nothing_left")
 def test_a_failing_step_is_told_and_the_registry_ended(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -91,6 +93,7 @@ def test_a_failing_step_is_told_and_the_registry_ended(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr.split("The end of the registry's log:")[0]
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("nothing_left")
 def test_serve_keeps_the_registry_until_it_is_interrupted(tmp_path: Path) -> None:
     output = tmp_path / "out.txt"
@@ -103,7 +106,7 @@ def test_serve_keeps_the_registry_until_it_is_interrupted(tmp_path: Path) -> Non
             cwd=ROOT,
         )
     try:
-        until = time.monotonic() + 90
+        until = time.monotonic() + 150
         while "--patient-file" not in output.read_text() and time.monotonic() < until:
             assert served.poll() is None, output.read_text()
             time.sleep(0.2)

@@ -6,6 +6,7 @@ from sys import intern
 
 from hutong_server.catalog.shapes import Body
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, IdentifierSystem, Strength
+from hutong_server.domain.mapping import ANY
 from hutong_server.domain.person import NameRule
 from hutong_server.domain.recognition import (
     Agreement,
@@ -28,7 +29,8 @@ from hutong_server.domain.recognition import (
     TimeBase,
     VocabularyTerm,
 )
-from hutong_server.domain.rulebook import ANY, NATIONAL, RuleBook
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.standing import NATIONAL
 from hutong_server.store.base import CatalogRow
 
 LOINC = "http://loinc.org"

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from hutong_server.catalog.fields import Path, nearest
 from hutong_server.catalog.shapes import Body
 from hutong_server.catalog.source import Faults, Place
+from hutong_server.domain.mapping import ANY, code_key
 from hutong_server.domain.recognition import Dimension, Institution, Specialty
-from hutong_server.domain.rulebook import ANY, NATIONAL, code_key
+from hutong_server.domain.standing import NATIONAL
 from hutong_server.store.base import CatalogImport, CatalogRow
 
 EntryKey = tuple[str, str]

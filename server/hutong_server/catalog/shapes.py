@@ -25,10 +25,11 @@ from hutong_server.catalog.fields import (
     text,
     whole,
 )
+from hutong_server.domain.days import zone_of
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, Strength
+from hutong_server.domain.mapping import ANY
 from hutong_server.domain.person import NameRule
 from hutong_server.domain.recognition import Alike, Dimension, QualityOf, Specialty, Tier, TimeBase
-from hutong_server.domain.rulebook import ANY, zone_of
 
 Body = dict[str, Any]
 """Canonical content of an entry, as JSON has it."""

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
-from hutong_server.domain import rulebook
+from hutong_server.domain import days, memory
+from hutong_server.domain.days import zone_of
 from hutong_server.domain.recognition import Agreement, Dates, Mapping, Policy, RecognizedItem, Specialty
 from hutong_server.domain.report import ResultFacts
-from hutong_server.domain.rulebook import RuleBook, division, zone_of
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.standing import division
 
 
 def at(text: str) -> int:
@@ -41,7 +43,7 @@ def test_china_s_zone_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None
     def nothing(name: str) -> None:
         raise ZoneInfoNotFoundError(name)
 
-    monkeypatch.setattr(rulebook, "ZoneInfo", nothing)
+    monkeypatch.setattr(days, "ZoneInfo", nothing)
     assert RuleBook().day_of(at("2025-03-01T16:00:00")) == "2025-03-02"
     with pytest.raises(ZoneInfoNotFoundError):
         zone_of("Asia/Tokyo")
@@ -88,9 +90,9 @@ def test_division_codes() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rulebook, "_MEMORY", 10)
+    monkeypatch.setattr(memory, "LIMIT", 10)
     book = RuleBook(mappings=[Mapping("*", "s", "K", "K")])
     facts = ResultFacts(0, "final", 1, 0, 1, None, ())
     for number in range(50):
         assert book.item_of(facts._replace(codes=(("s", f"{number}"),)), "A").code == ""
-    assert len(book._mapped) <= 10
+    assert len(book._index._mapped) <= 10

@@ -305,6 +305,12 @@ def test_errors_say_what_to_do(cli: Cli, registry: RegistryProcess, refusing: st
     assert parsed(as_json)["error"]["request_id"]
     down = cli("chart", *ASK, "--registry", refusing, institution="H2", role="emr", stdin=patient_text(801), status=3)
     assert "[UNAVAILABLE]" in down.stderr
+    assert len(down.stderr.splitlines()) == 2
+    other, _ = registry.authority.client("H2", "emr")
+    here = ("--registry", f"127.0.0.1:{registry.port}", "--ca", other)
+    foreign = cli("chart", *ASK, *here, institution="H2", role="emr", stdin=patient_text(801), status=3)
+    assert "CERTIFICATE_VERIFY_FAILED" in foreign.stderr
+    assert len(foreign.stderr.splitlines()) == 2  # what happened, and what to do: no log lines of the transport
     bad = json.dumps({"resident_number": "990421198005120000", "birth_date": "1980-05-12", "sex": "male"})
     faulty = cli("chart", *ASK, "--json", institution="H2", role="emr", stdin=bad, status=1)
     assert parsed(faulty)["error"]["reason"] == "PATIENT_IDENTIFIER_INVALID"

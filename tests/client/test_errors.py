@@ -162,3 +162,11 @@ def test_certificate_files_that_cannot_be_used(authority: Any, tmp_path_factory:
     ):
         with pytest.raises(TlsFilesInvalid, match=word):
             files.credentials()
+
+
+def test_everything_the_package_names_is_there() -> None:
+    assert set(hutong_client.__all__) == set(hutong_client._MODULES)
+    for name in hutong_client.__all__:
+        assert getattr(hutong_client, name).__name__ == name if name != "RESIDENT_NUMBER" else True
+    with pytest.raises(AttributeError):
+        hutong_client.NoSuchThing  # type: ignore[attr-defined]  # noqa: B018

@@ -1,10 +1,10 @@
 """Labels are total over the contract; views and help fit a terminal with wide characters."""
 
 import io
+import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hutong.v1 import (
@@ -34,7 +34,6 @@ FILES = (
     reuse_service_pb2,
 )
 ENUMS = [enum for file in FILES for enum in file.DESCRIPTOR.enum_types_by_name.values()]
-BIN = Path(sys.executable).parent
 
 
 def test_there_are_enums_to_label() -> None:
@@ -166,20 +165,35 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_is_whole_and_fits_in_both_languages(name: str) -> None:
-    for language in LANGUAGES:
-        ran = subprocess.run(
-            [BIN / "hutong", "--lang", language, *name.split(), "--help"],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "COLUMNS": "80", "TERM": "dumb"},
-            check=True,
-        )
-        assert "--help" in ran.stdout
-        for line in ran.stdout.splitlines():
+HELP = """
+import contextlib, io, json, sys
+from hutong_client.cli.main import app
+texts = {}
+for name in json.loads(sys.argv[3]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        app([*name.split(), "--help"], prog_name="hutong")
+    texts[name] = out.getvalue()
+print(json.dumps(texts))
+"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_help_is_whole_and_fits(language: Language) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", HELP, "--lang", language, json.dumps(COMMANDS)],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "80", "TERM": "dumb", "PYTHONUTF8": "1"},
+        check=True,
+    )
+    for name, text in json.loads(ran.stdout).items():
+        assert "--help" in text
+        if language == "zh":
+            assert any("一" <= c <= "鿿" for c in text), name
+        for line in text.splitlines():
             assert cell_len(line) <= 80
             # "FILE|DIR…" is a name; anything else with dots was cut off.
-            assert "…" not in line.replace("DIR…", "").replace("FILE…", "")
+            assert "…" not in line.replace("DIR…", "").replace("FILE…", ""), line
         if name.count(" ") == 2 or name in ("chart", "publish", "report", "reports"):
-            assert "--json" in ran.stdout
+            assert "--json" in text

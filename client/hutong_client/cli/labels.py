@@ -185,8 +185,8 @@ HINTS: dict[str, Pair] = {
         "Check the network and the registry, or give a longer --deadline.",
     ),
     "UNAVAILABLE": (
-        "请检查 --registry 地址、网络，以及 --ca 是否为该平台的根证书。",
-        "Check --registry, the network, and that --ca is the CA of that registry.",
+        "请检查 --registry 地址、网络、--ca 是否为该平台的根证书，以及 --cert 是否过期。",
+        "Check --registry, the network, that --ca is the CA of that registry, and that --cert has not expired.",
     ),
     "OVERLOADED": ("请稍后再试。", "Try again in a moment."),
     "RESOURCE_EXHAUSTED": ("请稍后再试。", "Try again in a moment."),

@@ -25,11 +25,12 @@ VALID = datetime.timedelta(days=30)
 RENEW_BEFORE = datetime.timedelta(days=7)
 DEFAULT_CLIENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("registry", ("admin", "monitor")),
-    ("county-hospital", ("feed", "emr")),
-    ("township-clinic", ("feed", "emr")),
-    ("village-station", ("feed", "emr")),
-    ("city-hospital", ("feed", "emr")),
+    ("990421-H01", ("feed", "emr")),
+    ("990421-C01", ("feed", "emr")),
+    ("990421-V0102", ("feed", "emr")),
+    ("990421-H02", ("feed", "emr")),
 )
+"""The operator, and the demo's county hospital, township clinic, village station and asking hospital."""
 _SERVER_NAMES = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
 
 

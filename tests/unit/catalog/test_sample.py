@@ -226,7 +226,7 @@ TOWN-2,laboratory,9904,,,
     assert told(potassium, "COUNTY", "TOWN") == "样HR"
     assert told(potassium, "COUNTY", "CITY") == "DIRECTION_NOT_RECOGNIZED"
     assert told(potassium, "LAB", "CITY") == "全国HR"
-    assert told(potassium, "TOWN-2", "TOWN") == "样例市HR"
+    assert told(potassium, "TOWN-2", "TOWN") == "云泽HR"
     assert told(potassium, "TOWN", "TOWN-2") == "NO_QUALITY_GRANT"
     assert told(ecg, "TOWN", "COUNTY") == "DIRECTION_NOT_RECOGNIZED"
     assert told(ecg, "TOWN", "COUNTY", reader="CITY") == "样HR"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hutong_server.fhir.document import Resource
-from hutong_server.fhir.elements import child, text
+from hutong_server.fhir.elements import child, children, text
 from hutong_server.fhir.graph import Graph
 from hutong_server.fhir.json_text import Node
 from hutong_server.fhir.written import Written
@@ -47,16 +47,18 @@ _FOLLOWED: Final = {
     "DocumentReference": ("content", "author", "custodian"),
     "BiologicallyDerivedProduct": ("collection",),
 }
-_UUID: Final = re.compile(r"urn:uuid:[0-9a-fA-F-]{36}")
+_REFERENCE: Final = re.compile(r'"reference"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_URN: Final = "urn:uuid:"
+_UUID_LENGTH: Final = 36
 
 
-def reached(graph: Graph, report: Resource) -> list[Resource]:
+def reached(graph: Graph, report: Resource, source_text: str) -> list[Resource]:
     """The report, then what it refers to, in the order of the document."""
     kept: dict[int, Resource] = {id(report): report}
     todo = [report]
     while todo:
         source = todo.pop()
-        for reference in _references(source):
+        for reference in set(_references(source, source_text)):
             if reference.startswith("#"):
                 continue
             for target in graph.find(reference, source):
@@ -67,22 +69,26 @@ def reached(graph: Graph, report: Resource) -> list[Resource]:
     return [report, *others]
 
 
-def _references(source: Resource) -> Iterator[str]:
-    if source.type in _OPEN:
-        for key, value in source.body.items():
-            # A Composition lays out a whole record, other reports and the problem list with it.
-            if not (key == "composition" and source.type == "DiagnosticReport"):
-                yield from _within(value)
-    else:
-        for key in _FOLLOWED.get(source.type, ()):
-            yield from _within(source.body.get(key))
+def _references(source: Resource, source_text: str) -> list[str]:
+    if source.type not in _OPEN:
+        return [r for key in _FOLLOWED.get(source.type, ()) for r in _within(source.body.get(key))]
+    found = _REFERENCE.findall(source_text, source.start, source.end)
+    if any("\\" in reference for reference in found):
+        found = list(_within(source.body))
+    # Attachments name a Binary by its url.
+    nodes = (
+        child(source.body, "valueAttachment"),
+        child(source.body, "content"),
+        *children(source.body, "presentedForm"),
+    )
+    found += [url for node in nodes if (url := text(node, "url"))]
+    return found
 
 
 def _within(node: Any) -> Iterator[str]:
     if node.__class__ is dict:
         for key, value in node.items():
             if value.__class__ is str:
-                # Attachments name a Binary by its url.
                 if key in ("reference", "url"):
                     yield value
             elif value.__class__ in (dict, list):
@@ -104,7 +110,7 @@ def cut(source_text: str, resources: list[Resource]) -> bytes:
 def digest(resources: list[Resource]) -> bytes:
     """SHA-256 over the sorted digests of the resources; the first is the report."""
     texts = [_canonical(r, is_report=index == 0) for index, r in enumerate(resources)]
-    if any("urn:uuid:" in t for t in texts):
+    if any(r.full_url.startswith(_URN) for r in resources):
         texts = _without_placeholders(resources, texts)
     parts = sorted(hashlib.sha256(t.encode(errors="surrogatepass")).digest() for t in texts)
     return hashlib.sha256(b"".join(parts)).digest()
@@ -112,11 +118,17 @@ def digest(resources: list[Resource]) -> bytes:
 
 def _without_placeholders(resources: list[Resource], texts: list[str]) -> list[str]:
     """Puts for each urn that names a resource of the document the digest of what it names."""
-    urns = {r.full_url: t for r, t in zip(resources, texts, strict=True) if _UUID.fullmatch(r.full_url)}
-    blank = {
-        url: hashlib.sha256(_UUID.sub("", t).encode(errors="surrogatepass")).hexdigest() for url, t in urns.items()
-    }
-    return [_UUID.sub(lambda m: blank.get(m[0], m[0]), t) for t in texts]
+    split = [t.split(_URN) for t in texts]
+    named = {}
+    for resource, parts in zip(resources, split, strict=True):
+        if resource.full_url.startswith(_URN):
+            blank = parts[0] + "".join(part[_UUID_LENGTH:] for part in parts[1:])
+            name = hashlib.sha256(blank.encode(errors="surrogatepass")).hexdigest()
+            named[resource.full_url.removeprefix(_URN)] = name
+    return [
+        parts[0] + "".join(named.get(p[:_UUID_LENGTH], _URN + p[:_UUID_LENGTH]) + p[_UUID_LENGTH:] for p in parts[1:])
+        for parts in split
+    ]
 
 
 def _canonical(resource: Resource, *, is_report: bool) -> str:

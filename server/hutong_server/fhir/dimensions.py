@@ -53,6 +53,9 @@ class Material(NamedTuple):
     words: str = ""
 
 
+_NO_SITE: Final = Site()
+
+
 def laterality_in_words(said: Iterable[str]) -> list[CodeKey]:
     """("", "left" | "right" | "bilateral") when the words name exactly one of them; both sides are "bilateral"."""
     named = {side for words in said for side, form in _SIDES if form.search(words)}
@@ -63,6 +66,8 @@ def laterality_in_words(said: Iterable[str]) -> list[CodeKey]:
 
 def site(context: Context, source: Resource) -> Site:
     """Body site of an Observation: bodySite, or the BodyStructure that it refers to."""
+    if "bodySite" not in source.body and "bodyStructure" not in source.body:
+        return _NO_SITE
     found = _site_of_concepts([child(source.body, "bodySite")])
     structure = context.graph.one(child(source.body, "bodyStructure"), source)
     if structure is not None and structure.type == "BodyStructure":

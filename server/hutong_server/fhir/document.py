@@ -195,7 +195,7 @@ def _resource(json: JsonText, path: str, entry: _Entry, scope: Scope) -> Resourc
         body=body,
         text_faults=found,
         scope=scope,
-        full_url=full_url if isinstance(full_url, str) and not text_faults({"url": full_url}) else "",
+        full_url=full_url if isinstance(full_url, str) and full_url.isprintable() else "",
         method=entry.method,
         start=entry.start,
         end=entry.end,

@@ -8,6 +8,7 @@ from hutong_server.fhir.json_text import Node
 from hutong_server.fhir.written import Written
 
 NOTHING: Final[Node] = {}
+NO_CONCEPT: Final = Concept()
 
 
 def text(node: Node, key: str) -> str:
@@ -57,6 +58,8 @@ def coding(node: Node) -> Coding:
 
 def concept(node: Node) -> Concept:
     """A CodeableConcept, the concept of an R5 CodeableReference, or a lone Coding."""
+    if not node:
+        return NO_CONCEPT
     if "concept" in node:
         node = child(node, "concept")
     elif "coding" not in node and "code" in node:

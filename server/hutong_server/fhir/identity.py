@@ -1,8 +1,10 @@
 """Who a report is, and which version of it.
 
-The business identifier names it: the first identifier with system and value, else the first with a value. Without one
-the identity is derived from the source's own resource id, else from the entry's fullUrl (unless that is a placeholder
-that a transaction makes up each time), else from code, effective time, specimen and order. Content is never part of it.
+The business identifier names it: the first identifier with system and value, else the first with a value. One typed as
+the number of an order or of a group of them (HL7 table 0203: PLAC, PGN, FGN) names the order, and all its reports have
+it: it does not count. Without one the identity is derived from the source's own resource id, else from the entry's
+fullUrl (unless that is a placeholder that a transaction makes up each time), else from code, effective time, specimen
+and order. Content is never part of it.
 """
 
 from typing import Final, NamedTuple
@@ -13,9 +15,11 @@ from hutong_server.fhir.context import Context
 from hutong_server.fhir.document import Resource
 from hutong_server.fhir.elements import child, children, concept, text
 from hutong_server.fhir.graph import Graph, identifiers
+from hutong_server.fhir.json_text import Node
 from hutong_server.fhir.times import TimeFault
 
 _MOST_DIGITS: Final = 18
+_OF_ORDERS: Final = frozenset({"PLAC", "PGN", "FGN"})
 
 
 class Identity(NamedTuple):
@@ -33,9 +37,14 @@ class Identity(NamedTuple):
 
 def read_identity(graph: Graph, report: Resource) -> Identity:
     """The identity of a report, valid or not."""
-    found = [(s.strip(), v.strip()) for s, v in identifiers(report.body) if v.strip()]
+    own = [node for node in children(report.body, "identifier") if not _names_an_order(node)]
+    found = [(s.strip(), v.strip()) for s, v in identifiers({"identifier": own}) if v.strip()]
     named = next((key for key in found if key[0]), found[0] if found else ("", ""))
     return Identity(*named, _derived(graph, report))
+
+
+def _names_an_order(identifier: Node) -> bool:
+    return any(coding.code in _OF_ORDERS for coding in concept(child(identifier, "type")).coding)
 
 
 def _derived(graph: Graph, report: Resource) -> tuple[str, ...]:

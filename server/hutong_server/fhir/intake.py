@@ -257,5 +257,5 @@ def _earliest(effective: Taken, results: list[Result]) -> Instant | None:
 def _kept(document: _Document, report: Resource) -> tuple[bytes, bytes]:
     if report.path == "DiagnosticReport":
         return document.source, cutting.digest([report])
-    resources = cutting.reached(document.graph, report)
+    resources = cutting.reached(document.graph, report, document.text)
     return cutting.cut(document.text, resources), cutting.digest(resources)

@@ -11,13 +11,12 @@ _LONGEST_SAMPLES: Final = 80
 _INT32: Final = 2**31
 
 
-def value(node: Node, stem: str = "value") -> Value | None:
+def value(node: Node) -> Value | None:
     """The value[x] of a result or component; None when there is none (a Quantity without a number is none)."""
-    for suffix, read in _READERS.items():
-        if stem + suffix in node:
-            found = read(node, stem + suffix)
-            if found is not None:
-                return found
+    for key in node:
+        read = _READERS.get(key)
+        if read is not None:
+            return read(node, key)
     return None
 
 
@@ -139,19 +138,19 @@ def _reference(node: Node, key: str) -> Value | None:
 
 
 _READERS: Final[dict[str, Callable[[Node, str], Value | None]]] = {
-    "Quantity": _quantity,
-    "CodeableConcept": _coded,
-    "String": _string,
-    "Boolean": _boolean,
-    "Integer": _integer,
-    "DateTime": _date_time,
-    "Time": _time,
-    "Range": _span,
-    "Ratio": _ratio,
-    "SampledData": _samples,
-    "Period": _period,
-    "Attachment": _attachment,
-    "Reference": _reference,
+    "valueQuantity": _quantity,
+    "valueCodeableConcept": _coded,
+    "valueString": _string,
+    "valueBoolean": _boolean,
+    "valueInteger": _integer,
+    "valueDateTime": _date_time,
+    "valueTime": _time,
+    "valueRange": _span,
+    "valueRatio": _ratio,
+    "valueSampledData": _samples,
+    "valuePeriod": _period,
+    "valueAttachment": _attachment,
+    "valueReference": _reference,
 }
 
 

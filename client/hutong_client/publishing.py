@@ -95,6 +95,8 @@ class PublishStream:
                         self.breaks = 0
                         yield published
                 except TooLarge:
+                    if not self._unanswered:
+                        raise
                     # One of these was above the registry's limit; alone, each gets its own answer.
                     for document in list(self._unanswered):
                         published = await self._alone(document)

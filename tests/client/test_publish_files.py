@@ -25,8 +25,8 @@ def positions(folder: Path) -> list[str]:
 
 
 def test_files_in_order_and_lines_of_ndjson(tmp_path: Path) -> None:
-    write(tmp_path, "b.json", "a/z.json", "a/b.ndjson", "notes.txt", "c.JSON.bak")
-    assert sent(tmp_path) == [("b.json", 0), ("a/b.ndjson", 1), ("a/b.ndjson", 2), ("a/b.ndjson", 4), ("a/z.json", 0)]
+    write(tmp_path, "b.json", "a/z.fhir", "a/b.ndjson", "notes.txt", "c.JSON.bak")
+    assert sent(tmp_path) == [("b.json", 0), ("a/b.ndjson", 1), ("a/b.ndjson", 2), ("a/b.ndjson", 4), ("a/z.fhir", 0)]
 
 
 def test_a_file_named_on_the_command_line_needs_no_ending(tmp_path: Path) -> None:

@@ -98,9 +98,11 @@ Identifiers = list[tuple[str, str, str]]
 
 
 def _read(file: Path | None, *, identifier_only: bool = False) -> tuple[dict[str, str], Identifiers]:
-    if file is None and sys.stdin.isatty():
-        return _ask(identifier_only=identifier_only)
     if file is None or str(file) == "-":
+        if sys.stdin is None:  # closed by the caller
+            return {}, []
+        if file is None and sys.stdin.isatty():
+            return _ask(identifier_only=identifier_only)
         raw = sys.stdin.buffer.read(_MOST_BYTES + 1)
     else:
         with file.open("rb") as stream:

@@ -9,7 +9,6 @@ from hutong_client.cli.language import Language
 from hutong_client.cli.output import local_time
 
 _ARROWS = {"H": "↑", "HH": "↑↑", "HU": "↑↑", "L": "↓", "LL": "↓↓", "LU": "↓↓"}
-_QUIET_FLAGS = {"N", "NEG", "POS"}
 
 
 def value_text(detail: v1.ResultDetail) -> str:

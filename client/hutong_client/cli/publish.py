@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from hutong.v1 import error_reason_pb2 as reasons
@@ -32,8 +32,8 @@ Paths = Annotated[
     typer.Argument(
         metavar="FILE|DIR…",
         help=help_text(
-            "FHIR JSON 文件（*.json 一文件一文档，*.ndjson 一行一资源）或目录（递归）",
-            "FHIR files (*.json: one document; *.ndjson: one resource a line) or directories, searched recursively",
+            "FHIR JSON 文件，*.json 与 *.fhir 一文件一文档，*.ndjson 一行一资源；或目录，递归查找",
+            "FHIR JSON files (*.json and *.fhir: one document; *.ndjson: one resource a line) or directories, searched recursively",
         ),
         show_default=False,
     ),
@@ -78,9 +78,11 @@ async def publish(
 ) -> int:
     sources = find_sources(paths)
     if not sources:
-        raise UsageFault(say("没有找到 *.json 或 *.ndjson 文件。", "No *.json or *.ndjson files were found."))
+        raise UsageFault(
+            say("没有找到 *.json、*.fhir 或 *.ndjson 文件。", "No *.json, *.fhir or *.ndjson files were found.")
+        )
     try:
-        named = registry.FhirRelease.Value(enum_name(registry.FhirRelease.keys(), "FHIR_RELEASE", release))
+        number = registry.FhirRelease.Value(enum_name(registry.FhirRelease.keys(), "FHIR_RELEASE", release))
     except ValueError as error:
         raise UsageFault(str(error)) from None
     account = Account(at, sources)
@@ -88,7 +90,7 @@ async def publish(
         point = await _resume_point(at, client, feed, sources) if resume else None
         account.skipped_files = point[0] + (sources[point[0]].path.suffix != ".ndjson") if point else 0
         stream = client.publish_stream(
-            account.sending(point, named),
+            account.sending(point, cast("registry.FhirRelease", number)),
             feed="" if validate_only else feed,
             validate_only=validate_only,
             attempts=attempts,
@@ -150,12 +152,12 @@ class Account:
         )
         self._task = self.progress.add_task("", total=len(sources))
 
-    def sending(self, point: tuple[int, int] | None, release: int) -> Iterator[Document]:
+    def sending(self, point: tuple[int, int] | None, release: registry.FhirRelease) -> Iterator[Document]:
         """The documents to send; remembers where each came from."""
         for piece in pieces(self._sources, point):
             # Only what an answer needs is kept: the document itself goes with the stream.
             self._sent[piece.document.position] = Piece(Document(b""), piece.source, piece.line)
-            yield Document(piece.document.content, piece.document.position, registry.FhirRelease.Name(release))  # type: ignore[arg-type]
+            yield Document(piece.document.content, piece.document.position, release)
 
     def add(self, published: Published) -> None:
         """Takes the answer to one document."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hutong_client.publishing import Document
 
-SUFFIXES = (".json", ".ndjson")
+SUFFIXES = (".json", ".fhir", ".ndjson")
 _DIGEST_LENGTH = 24
 
 

@@ -33,7 +33,7 @@ Paths = Annotated[
         metavar="FILE|DIR…",
         help=help_text(
             "FHIR JSON 文件，*.json 与 *.fhir 一文件一文档，*.ndjson 一行一资源；或目录，递归查找",
-            "FHIR JSON files (*.json and *.fhir: one document; *.ndjson: one resource a line) or directories, searched recursively",
+            "FHIR JSON files (*.json, *.fhir: one document; *.ndjson: one resource a line) or directories of them",
         ),
         show_default=False,
     ),

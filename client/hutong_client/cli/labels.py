@@ -132,6 +132,10 @@ REASON_LABELS: dict[str, Pair] = {
     "PATIENT_IN_DOUBT": ("患者身份存疑", "not certain whose report this is"),
     "METHOD_UNKNOWN": ("平台不支持此操作", "the registry does not know this call"),
     "IDENTITY_DISPUTED": ("报告身份有争议", "two documents claim to be this report"),
+    "CERTIFICATE_REVOKED": ("证书已吊销", "the certificate was revoked"),
+    "ENROLLMENT_REFUSED": ("证书申领或更新被拒", "the enrollment or renewal was refused"),
+    "AUTHORIZATION_MISSING": ("缺少患者授权", "the patient's authorization is missing"),
+    "RATE_LIMITED": ("调用过于频繁", "called more often than allowed"),
     # Status codes of gRPC: what stands when no registry gave a reason.
     "CANCELLED": ("调用被取消", "the call was cancelled"),
     "UNKNOWN": ("不明故障", "an unknown fault"),
@@ -190,6 +194,7 @@ HINTS: dict[str, Pair] = {
     ),
     "OVERLOADED": ("请稍后再试。", "Try again in a moment."),
     "RESOURCE_EXHAUSTED": ("请稍后再试。", "Try again in a moment."),
+    "RATE_LIMITED": ("请稍后再试。", "Try again in a moment."),
     "CANCELLED": ("请稍后再试。", "Try again in a moment."),
     "STORE_UNAVAILABLE": ("请稍后再试，或联系平台管理员。", "Try again in a moment, or ask the administrator."),
     "INTERNAL": ("请把请求号告诉平台管理员。", "Tell the registry's administrator the request id."),

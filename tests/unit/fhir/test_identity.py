@@ -17,6 +17,11 @@ from tests.unit.fhir.builders import (
 )
 
 
+def _typed(code, value):
+    system = "http://terminology.hl7.org/CodeSystem/v2-0203"
+    return {"type": {"coding": [{"system": system, "code": code}]}, "value": value}
+
+
 @pytest.mark.parametrize(
     ("identifiers", "expected"),
     [
@@ -24,6 +29,9 @@ from tests.unit.fhir.builders import (
         ([{"value": "0"}, {"system": "urn:his", "value": "2"}], ("urn:his", "2")),
         ([{"value": "0"}], ("", "0")),
         ([{"system": "urn:lis"}, {"system": "urn:his", "value": " 2 "}], ("urn:his", "2")),
+        # An order's number is on all its reports, and names none of them.
+        ([_typed("PLAC", "1"), _typed("FILL", "2")], ("", "2")),
+        ([_typed("PLAC", "1"), _typed("PGN", "2"), _typed("FGN", "3")], ("", "")),
         (None, ("", "")),
     ],
 )

@@ -106,10 +106,9 @@ def _item(body: Body) -> RecognizedItem:
 
 
 def _standard_mappings(items: Iterable[Body]) -> list[Mapping]:
-    # An item's LOINC numbers lead to it from any institution.
-    return [
-        Mapping(ANY, LOINC, code, body["code"], (), _dates(body)) for body in items for code in body.get("loinc", ())
-    ]
+    # An item's LOINC numbers lead to it from any institution, on any day: whether it is in effect is the item's affair.
+    pairs = dict.fromkeys((code, body["code"]) for body in items for code in body.get("loinc", ()))
+    return [Mapping(ANY, LOINC, code, item) for code, item in pairs]
 
 
 def _mapping(body: Body) -> Mapping:

@@ -1,8 +1,8 @@
 """Where the codes of a result lead: to a recognised item, or to nothing.
 
 The institution's own mappings win over those of standard codes. Of one coding's mappings, those count whose terms the
-result states, the narrowest first; where these lead to several items, the one whose dimensions the result states is
-meant. Codings that lead to different items lead to nothing.
+result states, the narrowest first; where these lead to several items, those in effect on the day of the test count, and
+of these the one whose dimensions the result states. Codings that lead to different items lead to nothing.
 """
 
 import unicodedata
@@ -115,9 +115,14 @@ class ItemIndex:
         narrowest = max((len(each.terms) for each in candidates), default=0)
         targets = {each.item for each in candidates if len(each.terms) == narrowest}
         if len(targets) > 1:
+            targets = {target for target in targets if self._in_effect(target, day)} or targets
+        if len(targets) > 1:
             fitting = {target for target in targets if not self._differs(target, day, stated)}
             return fitting if len(fitting) == 1 else targets
         return targets
+
+    def _in_effect(self, code: str, day: str) -> bool:
+        return any(item.dates.cover(day) for item in self.items.get(code, ()))
 
     def _reached(self, code: str, day: str, stated: Stated) -> Mapped:
         item = self.item(code, day)

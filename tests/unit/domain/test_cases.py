@@ -18,7 +18,18 @@ ZONE = zone_of("Asia/Shanghai")
 TIMES = {"result": 1, "specimen": 2, "report": 3, "issued": 4, "nothing": 0}
 FIELDS = {
     *("case", "says", "code", "specimen", "collection", "body_part", "laterality", "method", "taken", "taken_says"),
-    *("issued", "status", "report_status", "value", "images", "flags", "issued_by", "performed_by", "read_by"),
+    *(
+        "issued",
+        "report_issued",
+        "status",
+        "report_status",
+        "value",
+        "images",
+        "flags",
+        "issued_by",
+        "performed_by",
+        "read_by",
+    ),
     *("asked_by", "asked_at", "withdrawn", "superseded", "disputed", "in_doubt", "decided", "quality_suspended"),
 }
 
@@ -46,7 +57,7 @@ def book_of(name: str, suspended: dict[str, str]) -> RuleBook:
     return build_rule_book(1, institutions, imported.rows)
 
 
-def judge(name: str, case: dict[str, Any]) -> Assessment:
+def judge(name: str, case: dict[str, Any], book: RuleBook | None = None) -> Assessment:
     case = {**FILES[name]["usually"], **case}
     assert set(case) <= FIELDS, set(case) - FIELDS
     flags = ResultFlag.HAS_VALUE if case.get("value", True) else 0
@@ -79,12 +90,12 @@ def judge(name: str, case: dict[str, Any]) -> Assessment:
         withdrawn=case.get("withdrawn", False),
         superseded=case.get("superseded", False),
         disputed=case.get("disputed", False),
-        issued=None,
+        issued=instant(case["report_issued"]) if case.get("report_issued") else None,
         in_doubt=case.get("in_doubt", False),
         decided=case.get("decided", False),
     )
     request = Request(case["asked_by"], instant(case["asked_at"]))
-    return assess(result, report, request, book_of(name, case.get("quality_suspended", {})))
+    return assess(result, report, request, book or book_of(name, case.get("quality_suspended", {})))
 
 
 def in_words(assessment: Assessment) -> str | list[str]:
@@ -105,6 +116,14 @@ def test_says(name: str, case: dict[str, Any]) -> None:
     assessment = judge(name, case)
     assert in_words(assessment) == case["says"]
     assert assessment.reusable == (assessment.until is not None)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_book_says_the_same_whatever_it_was_asked_before(name: str) -> None:
+    book = book_of(name, {})
+    cases = [case for case in FILES[name]["cases"] if "quality_suspended" not in case]
+    for case in [*cases, *reversed(cases)]:
+        assert in_words(judge(name, case, book)) == case["says"], case["case"]
 
 
 def test_every_reason_has_a_case() -> None:

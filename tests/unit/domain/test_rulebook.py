@@ -6,7 +6,19 @@ from zoneinfo import ZoneInfoNotFoundError
 import pytest
 from hutong_server.domain import days, memory
 from hutong_server.domain.days import zone_of
-from hutong_server.domain.recognition import Agreement, Dates, Mapping, Policy, RecognizedItem, Specialty
+from hutong_server.domain.recognition import (
+    Agreement,
+    Dates,
+    Group,
+    Institution,
+    Mapping,
+    Policy,
+    QualityGrant,
+    RecognitionRule,
+    RecognizedItem,
+    Specialty,
+    Tier,
+)
 from hutong_server.domain.report import ResultFacts
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.standing import division
@@ -96,3 +108,26 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(50):
         assert book.item_of(facts._replace(codes=(("s", f"{number}"),)), "A").code == ""
     assert len(book._index._mapped) <= 10
+
+
+def test_a_suspension_is_not_forgotten_for_what_was_asked_before() -> None:
+    since = at("2025-03-02T00:00:00")
+    item = RecognizedItem("K", "钾", "K", Specialty.LABORATORY, window_days=7)
+    book = RuleBook(
+        institutions=[
+            Institution("A", "a", Tier.TERTIARY, "99", quality_suspended_since=since),
+            Institution("B", "b", Tier.TERTIARY, "99"),
+        ],
+        grants=[QualityGrant("A", ("*",), "national", "全国HR"), QualityGrant("", ("*",), "national", "无HR")],
+        rules=[RecognitionRule("any", Group(), Group())],
+    )
+    facts = ResultFacts(0, "final", 1, since, 1, None, (), performer="A")
+
+    def mark(performer: str, tested: int) -> str:
+        return book.standing(facts._replace(performer=performer), "A", "B", item, tested, since).mark
+
+    assert mark("A", since - 1) == "全国HR"
+    assert mark("A", since) == ""
+    assert mark("A", since - 1) == "全国HR"
+    # Nobody bears the quality of an institution that the registry does not know.
+    assert mark("", since - 1) == ""

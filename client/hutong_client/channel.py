@@ -31,6 +31,16 @@ RETRIED_METHODS = (
     "hutong.v1.PatientService/ListHeldReports",
     "hutong.v1.PatientService/ShowPatient",
     "hutong.v1.PatientService/LinkPatients",
+    "hutong.v1.ConsentService/PutDirective",
+    "hutong.v1.ConsentService/RevokeDirective",
+    "hutong.v1.ConsentService/ListDirectives",
+    "hutong.v1.ConsentService/ListReviews",
+    "hutong.v1.AuditService/ListAccesses",
+    "hutong.v1.AuditService/ProveAccess",
+    "hutong.v1.AuditService/ListCheckpoints",
+    "hutong.v1.CertificateService/ListPendingEnrollments",
+    "hutong.v1.CertificateService/ListCertificates",
+    "hutong.v1.CertificateService/RevokeCertificate",
 )
 """Idempotent methods: gRPC sends them again by itself when the registry was UNAVAILABLE."""
 
@@ -39,6 +49,9 @@ NOT_RETRIED_METHODS = (
     "hutong.v1.PatientService/PlaceHeldReport",  # a second try would find the first one's work and fail
     "hutong.v1.PatientService/UnlinkPatient",
     "hutong.v1.PatientService/UndoPatientStep",
+    "hutong.v1.ConsentService/CloseReview",
+    "hutong.v1.CertificateService/CreateEnrollmentToken",
+    "hutong.v1.CertificateService/DecideEnrollment",
 )
 """Methods that gRPC must not send twice."""
 

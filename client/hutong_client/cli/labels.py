@@ -12,6 +12,11 @@ Pair = tuple[str, str]
 """(Chinese, English)."""
 
 ENUM_LABELS: dict[str, Pair] = {
+    "AUTHORIZATION_UNSPECIFIED": ("未声明", "not stated"),
+    "AUTHORIZATION_CARD_READ": ("已刷卡", "card read"),
+    "AUTHORIZATION_CODE_SCANNED": ("已扫码", "code scanned"),
+    "AUTHORIZATION_FORM_SIGNED": ("已签署", "form signed"),
+    "AUTHORIZATION_GUARDIAN": ("监护人同意", "guardian agreed"),
     "SPECIALTY_UNSPECIFIED": ("未分类", "unclassified"),
     "SPECIALTY_LABORATORY": ("检验", "laboratory"),
     "SPECIALTY_EXAMINATION": ("检查", "examination"),

@@ -26,43 +26,45 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hutong.v1 import report_pb2 as hutong_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhutong/v1/reuse_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xa3\x01\n\x0b\x43\x61llContext\x12\x14\n\x0cpractitioner\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x11\n\tencounter\x18\x03 \x01(\t\x12\x32\n\x0f\x65ncounter_class\x18\x04 \x01(\x0e\x32\x19.hutong.v1.EncounterClass\x12#\n\x07purpose\x18\x05 \x01(\x0e\x32\x12.hutong.v1.Purpose\"p\n\x0cPatientQuery\x12\x31\n\x0bidentifiers\x18\x01 \x03(\x0b\x32\x1c.hutong.v1.PatientIdentifier\x12-\n\x0c\x64\x65mographics\x18\x02 \x01(\x0b\x32\x17.hutong.v1.Demographics\"\x92\x01\n\x0eSourceCoverage\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\x17.hutong.v1.SourceAnswer\x12+\n\x0c\x66\x65\x65\x64s_behind\x18\x03 \x03(\x0b\x32\x15.hutong.v1.FeedBehind\x12\x1a\n\x12\x66\x65\x65\x64s_behind_count\x18\x04 \x01(\r\"r\n\nFeedBehind\x12.\n\x0binstitution\x18\x01 \x01(\x0b\x32\x19.hutong.v1.InstitutionRef\x12\x34\n\x10last_received_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x01\n\x10OpenChartRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x07patient\x18\x02 \x01(\x0b\x32\x17.hutong.v1.PatientQuery\x12\'\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x1c\n\x14include_not_reusable\x18\x04 \x01(\x08\"\xae\x02\n\x11OpenChartResponse\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12#\n\x07outcome\x18\x02 \x01(\x0e\x32\x12.hutong.v1.Outcome\x12$\n\x05lines\x18\x03 \x03(\x0b\x32\x15.hutong.v1.PromptLine\x12,\n\x0cnot_reusable\x18\x04 \x03(\x0b\x32\x16.hutong.v1.ResultEntry\x12+\n\x08\x63overage\x18\x05 \x03(\x0b\x32\x19.hutong.v1.SourceCoverage\x12-\n\tjudged_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrules_version\x18\x07 \x01(\x04\x12\x1a\n\x12not_reusable_count\x18\x08 \x01(\r\"\xa5\x02\n\x12ListReportsRequest\x12(\n\x07patient\x18\x01 \x01(\x0b\x32\x17.hutong.v1.PatientQuery\x12\'\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x0c\n\x04item\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x13\n\x0binstitution\x18\x05 \x01(\t\x12.\n\ntaken_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0ctaken_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\x12\n\npage_token\x18\t \x01(\t\"\xa9\x01\n\x13ListReportsResponse\x12\'\n\x07reports\x18\x01 \x03(\x0b\x32\x16.hutong.v1.ReportEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12#\n\x07outcome\x18\x03 \x01(\x0e\x32\x12.hutong.v1.Outcome\x12+\n\x08\x63overage\x18\x04 \x03(\x0b\x32\x19.hutong.v1.SourceCoverage\"a\n\x10GetReportRequest\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\'\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x11\n\tprompt_id\x18\x03 \x01(\t\"\x7f\n\x0bImageAccess\x12\x11\n\tstudy_uid\x18\x01 \x01(\t\x12\x10\n\x08modality\x18\x02 \x03(\t\x12\x0e\n\x06series\x18\x03 \x01(\r\x12\x11\n\tinstances\x18\x04 \x01(\r\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x17\n\x0f\x63onnection_type\x18\x06 \x01(\t\"\xa5\x01\n\x11GetReportResponse\x12%\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x16.hutong.v1.ReportEntry\x12\x10\n\x08\x64ocument\x18\x02 \x01(\x0c\x12&\n\x06images\x18\x03 \x03(\x0b\x32\x16.hutong.v1.ImageAccess\x12/\n\x0breceived_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*P\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x15\n\x11PURPOSE_TREATMENT\x10\x01\x12\x15\n\x11PURPOSE_EMERGENCY\x10\x02*\xaa\x01\n\x0e\x45ncounterClass\x12\x1f\n\x1b\x45NCOUNTER_CLASS_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45NCOUNTER_CLASS_OUTPATIENT\x10\x01\x12\x1d\n\x19\x45NCOUNTER_CLASS_INPATIENT\x10\x02\x12\x1d\n\x19\x45NCOUNTER_CLASS_EMERGENCY\x10\x03\x12\x19\n\x15\x45NCOUNTER_CLASS_OTHER\x10\x04*r\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_FOUND\x10\x01\x12\x10\n\x0cOUTCOME_NONE\x10\x02\x12\x13\n\x0fOUTCOME_PARTIAL\x10\x03\x12\x14\n\x10OUTCOME_IN_DOUBT\x10\x04*\x83\x01\n\x0cSourceAnswer\x12\x1d\n\x19SOURCE_ANSWER_UNSPECIFIED\x10\x00\x12\x1a\n\x16SOURCE_ANSWER_COMPLETE\x10\x01\x12\x19\n\x15SOURCE_ANSWER_PARTIAL\x10\x02\x12\x1d\n\x19SOURCE_ANSWER_UNAVAILABLE\x10\x03\x32\xec\x01\n\x0cReuseService\x12\x46\n\tOpenChart\x12\x1b.hutong.v1.OpenChartRequest\x1a\x1c.hutong.v1.OpenChartResponse\x12L\n\x0bListReports\x12\x1d.hutong.v1.ListReportsRequest\x1a\x1e.hutong.v1.ListReportsResponse\x12\x46\n\tGetReport\x12\x1b.hutong.v1.GetReportRequest\x1a\x1c.hutong.v1.GetReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhutong/v1/reuse_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xf0\x01\n\x0b\x43\x61llContext\x12\x14\n\x0cpractitioner\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x11\n\tencounter\x18\x03 \x01(\t\x12\x32\n\x0f\x65ncounter_class\x18\x04 \x01(\x0e\x32\x19.hutong.v1.EncounterClass\x12#\n\x07purpose\x18\x05 \x01(\x0e\x32\x12.hutong.v1.Purpose\x12/\n\rauthorization\x18\x06 \x01(\x0e\x32\x18.hutong.v1.Authorization\x12\x1a\n\x12\x62reak_glass_reason\x18\x07 \x01(\t\"p\n\x0cPatientQuery\x12\x31\n\x0bidentifiers\x18\x01 \x03(\x0b\x32\x1c.hutong.v1.PatientIdentifier\x12-\n\x0c\x64\x65mographics\x18\x02 \x01(\x0b\x32\x17.hutong.v1.Demographics\"\x92\x01\n\x0eSourceCoverage\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\x17.hutong.v1.SourceAnswer\x12+\n\x0c\x66\x65\x65\x64s_behind\x18\x03 \x03(\x0b\x32\x15.hutong.v1.FeedBehind\x12\x1a\n\x12\x66\x65\x65\x64s_behind_count\x18\x04 \x01(\r\"r\n\nFeedBehind\x12.\n\x0binstitution\x18\x01 \x01(\x0b\x32\x19.hutong.v1.InstitutionRef\x12\x34\n\x10last_received_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x01\n\x10OpenChartRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x07patient\x18\x02 \x01(\x0b\x32\x17.hutong.v1.PatientQuery\x12\'\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x1c\n\x14include_not_reusable\x18\x04 \x01(\x08\"\xc6\x02\n\x11OpenChartResponse\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12#\n\x07outcome\x18\x02 \x01(\x0e\x32\x12.hutong.v1.Outcome\x12$\n\x05lines\x18\x03 \x03(\x0b\x32\x15.hutong.v1.PromptLine\x12,\n\x0cnot_reusable\x18\x04 \x03(\x0b\x32\x16.hutong.v1.ResultEntry\x12+\n\x08\x63overage\x18\x05 \x03(\x0b\x32\x19.hutong.v1.SourceCoverage\x12-\n\tjudged_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrules_version\x18\x07 \x01(\x04\x12\x1a\n\x12not_reusable_count\x18\x08 \x01(\r\x12\x16\n\x0ewithheld_count\x18\t \x01(\r\"\xa5\x02\n\x12ListReportsRequest\x12(\n\x07patient\x18\x01 \x01(\x0b\x32\x17.hutong.v1.PatientQuery\x12\'\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x0c\n\x04item\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x13\n\x0binstitution\x18\x05 \x01(\t\x12.\n\ntaken_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0ctaken_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\x12\n\npage_token\x18\t \x01(\t\"\xa9\x01\n\x13ListReportsResponse\x12\'\n\x07reports\x18\x01 \x03(\x0b\x32\x16.hutong.v1.ReportEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12#\n\x07outcome\x18\x03 \x01(\x0e\x32\x12.hutong.v1.Outcome\x12+\n\x08\x63overage\x18\x04 \x03(\x0b\x32\x19.hutong.v1.SourceCoverage\"a\n\x10GetReportRequest\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\'\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x11\n\tprompt_id\x18\x03 \x01(\t\"\x7f\n\x0bImageAccess\x12\x11\n\tstudy_uid\x18\x01 \x01(\t\x12\x10\n\x08modality\x18\x02 \x03(\t\x12\x0e\n\x06series\x18\x03 \x01(\r\x12\x11\n\tinstances\x18\x04 \x01(\r\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x17\n\x0f\x63onnection_type\x18\x06 \x01(\t\"\xa5\x01\n\x11GetReportResponse\x12%\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x16.hutong.v1.ReportEntry\x12\x10\n\x08\x64ocument\x18\x02 \x01(\x0c\x12&\n\x06images\x18\x03 \x03(\x0b\x32\x16.hutong.v1.ImageAccess\x12/\n\x0breceived_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*P\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x15\n\x11PURPOSE_TREATMENT\x10\x01\x12\x15\n\x11PURPOSE_EMERGENCY\x10\x02*\xaa\x01\n\x0e\x45ncounterClass\x12\x1f\n\x1b\x45NCOUNTER_CLASS_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45NCOUNTER_CLASS_OUTPATIENT\x10\x01\x12\x1d\n\x19\x45NCOUNTER_CLASS_INPATIENT\x10\x02\x12\x1d\n\x19\x45NCOUNTER_CLASS_EMERGENCY\x10\x03\x12\x19\n\x15\x45NCOUNTER_CLASS_OTHER\x10\x04*\xa6\x01\n\rAuthorization\x12\x1d\n\x19\x41UTHORIZATION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41UTHORIZATION_CARD_READ\x10\x01\x12\x1e\n\x1a\x41UTHORIZATION_CODE_SCANNED\x10\x02\x12\x1d\n\x19\x41UTHORIZATION_FORM_SIGNED\x10\x03\x12\x1a\n\x16\x41UTHORIZATION_GUARDIAN\x10\x04*r\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_FOUND\x10\x01\x12\x10\n\x0cOUTCOME_NONE\x10\x02\x12\x13\n\x0fOUTCOME_PARTIAL\x10\x03\x12\x14\n\x10OUTCOME_IN_DOUBT\x10\x04*\x83\x01\n\x0cSourceAnswer\x12\x1d\n\x19SOURCE_ANSWER_UNSPECIFIED\x10\x00\x12\x1a\n\x16SOURCE_ANSWER_COMPLETE\x10\x01\x12\x19\n\x15SOURCE_ANSWER_PARTIAL\x10\x02\x12\x1d\n\x19SOURCE_ANSWER_UNAVAILABLE\x10\x03\x32\xec\x01\n\x0cReuseService\x12\x46\n\tOpenChart\x12\x1b.hutong.v1.OpenChartRequest\x1a\x1c.hutong.v1.OpenChartResponse\x12L\n\x0bListReports\x12\x1d.hutong.v1.ListReportsRequest\x1a\x1e.hutong.v1.ListReportsResponse\x12\x46\n\tGetReport\x12\x1b.hutong.v1.GetReportRequest\x1a\x1c.hutong.v1.GetReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hutong.v1.reuse_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PURPOSE']._serialized_start=1969
-  _globals['_PURPOSE']._serialized_end=2049
-  _globals['_ENCOUNTERCLASS']._serialized_start=2052
-  _globals['_ENCOUNTERCLASS']._serialized_end=2222
-  _globals['_OUTCOME']._serialized_start=2224
-  _globals['_OUTCOME']._serialized_end=2338
-  _globals['_SOURCEANSWER']._serialized_start=2341
-  _globals['_SOURCEANSWER']._serialized_end=2472
+  _globals['_PURPOSE']._serialized_start=2070
+  _globals['_PURPOSE']._serialized_end=2150
+  _globals['_ENCOUNTERCLASS']._serialized_start=2153
+  _globals['_ENCOUNTERCLASS']._serialized_end=2323
+  _globals['_AUTHORIZATION']._serialized_start=2326
+  _globals['_AUTHORIZATION']._serialized_end=2492
+  _globals['_OUTCOME']._serialized_start=2494
+  _globals['_OUTCOME']._serialized_end=2608
+  _globals['_SOURCEANSWER']._serialized_start=2611
+  _globals['_SOURCEANSWER']._serialized_end=2742
   _globals['_CALLCONTEXT']._serialized_start=102
-  _globals['_CALLCONTEXT']._serialized_end=265
-  _globals['_PATIENTQUERY']._serialized_start=267
-  _globals['_PATIENTQUERY']._serialized_end=379
-  _globals['_SOURCECOVERAGE']._serialized_start=382
-  _globals['_SOURCECOVERAGE']._serialized_end=528
-  _globals['_FEEDBEHIND']._serialized_start=530
-  _globals['_FEEDBEHIND']._serialized_end=644
-  _globals['_OPENCHARTREQUEST']._serialized_start=647
-  _globals['_OPENCHARTREQUEST']._serialized_end=798
-  _globals['_OPENCHARTRESPONSE']._serialized_start=801
-  _globals['_OPENCHARTRESPONSE']._serialized_end=1103
-  _globals['_LISTREPORTSREQUEST']._serialized_start=1106
-  _globals['_LISTREPORTSREQUEST']._serialized_end=1399
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=1402
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=1571
-  _globals['_GETREPORTREQUEST']._serialized_start=1573
-  _globals['_GETREPORTREQUEST']._serialized_end=1670
-  _globals['_IMAGEACCESS']._serialized_start=1672
-  _globals['_IMAGEACCESS']._serialized_end=1799
-  _globals['_GETREPORTRESPONSE']._serialized_start=1802
-  _globals['_GETREPORTRESPONSE']._serialized_end=1967
-  _globals['_REUSESERVICE']._serialized_start=2475
-  _globals['_REUSESERVICE']._serialized_end=2711
+  _globals['_CALLCONTEXT']._serialized_end=342
+  _globals['_PATIENTQUERY']._serialized_start=344
+  _globals['_PATIENTQUERY']._serialized_end=456
+  _globals['_SOURCECOVERAGE']._serialized_start=459
+  _globals['_SOURCECOVERAGE']._serialized_end=605
+  _globals['_FEEDBEHIND']._serialized_start=607
+  _globals['_FEEDBEHIND']._serialized_end=721
+  _globals['_OPENCHARTREQUEST']._serialized_start=724
+  _globals['_OPENCHARTREQUEST']._serialized_end=875
+  _globals['_OPENCHARTRESPONSE']._serialized_start=878
+  _globals['_OPENCHARTRESPONSE']._serialized_end=1204
+  _globals['_LISTREPORTSREQUEST']._serialized_start=1207
+  _globals['_LISTREPORTSREQUEST']._serialized_end=1500
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=1503
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=1672
+  _globals['_GETREPORTREQUEST']._serialized_start=1674
+  _globals['_GETREPORTREQUEST']._serialized_end=1771
+  _globals['_IMAGEACCESS']._serialized_start=1773
+  _globals['_IMAGEACCESS']._serialized_end=1900
+  _globals['_GETREPORTRESPONSE']._serialized_start=1903
+  _globals['_GETREPORTRESPONSE']._serialized_end=2068
+  _globals['_REUSESERVICE']._serialized_start=2745
+  _globals['_REUSESERVICE']._serialized_end=2981
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,14 @@ class EncounterClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENCOUNTER_CLASS_EMERGENCY: _ClassVar[EncounterClass]
     ENCOUNTER_CLASS_OTHER: _ClassVar[EncounterClass]
 
+class Authorization(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AUTHORIZATION_UNSPECIFIED: _ClassVar[Authorization]
+    AUTHORIZATION_CARD_READ: _ClassVar[Authorization]
+    AUTHORIZATION_CODE_SCANNED: _ClassVar[Authorization]
+    AUTHORIZATION_FORM_SIGNED: _ClassVar[Authorization]
+    AUTHORIZATION_GUARDIAN: _ClassVar[Authorization]
+
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
@@ -47,6 +55,11 @@ ENCOUNTER_CLASS_OUTPATIENT: EncounterClass
 ENCOUNTER_CLASS_INPATIENT: EncounterClass
 ENCOUNTER_CLASS_EMERGENCY: EncounterClass
 ENCOUNTER_CLASS_OTHER: EncounterClass
+AUTHORIZATION_UNSPECIFIED: Authorization
+AUTHORIZATION_CARD_READ: Authorization
+AUTHORIZATION_CODE_SCANNED: Authorization
+AUTHORIZATION_FORM_SIGNED: Authorization
+AUTHORIZATION_GUARDIAN: Authorization
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_FOUND: Outcome
 OUTCOME_NONE: Outcome
@@ -58,18 +71,22 @@ SOURCE_ANSWER_PARTIAL: SourceAnswer
 SOURCE_ANSWER_UNAVAILABLE: SourceAnswer
 
 class CallContext(_message.Message):
-    __slots__ = ("practitioner", "department", "encounter", "encounter_class", "purpose")
+    __slots__ = ("practitioner", "department", "encounter", "encounter_class", "purpose", "authorization", "break_glass_reason")
     PRACTITIONER_FIELD_NUMBER: _ClassVar[int]
     DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
     ENCOUNTER_FIELD_NUMBER: _ClassVar[int]
     ENCOUNTER_CLASS_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_FIELD_NUMBER: _ClassVar[int]
+    BREAK_GLASS_REASON_FIELD_NUMBER: _ClassVar[int]
     practitioner: str
     department: str
     encounter: str
     encounter_class: EncounterClass
     purpose: Purpose
-    def __init__(self, practitioner: _Optional[str] = ..., department: _Optional[str] = ..., encounter: _Optional[str] = ..., encounter_class: _Optional[_Union[EncounterClass, str]] = ..., purpose: _Optional[_Union[Purpose, str]] = ...) -> None: ...
+    authorization: Authorization
+    break_glass_reason: str
+    def __init__(self, practitioner: _Optional[str] = ..., department: _Optional[str] = ..., encounter: _Optional[str] = ..., encounter_class: _Optional[_Union[EncounterClass, str]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., authorization: _Optional[_Union[Authorization, str]] = ..., break_glass_reason: _Optional[str] = ...) -> None: ...
 
 class PatientQuery(_message.Message):
     __slots__ = ("identifiers", "demographics")
@@ -112,7 +129,7 @@ class OpenChartRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., patient: _Optional[_Union[PatientQuery, _Mapping]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., include_not_reusable: _Optional[bool] = ...) -> None: ...
 
 class OpenChartResponse(_message.Message):
-    __slots__ = ("prompt_id", "outcome", "lines", "not_reusable", "coverage", "judged_at", "rules_version", "not_reusable_count")
+    __slots__ = ("prompt_id", "outcome", "lines", "not_reusable", "coverage", "judged_at", "rules_version", "not_reusable_count", "withheld_count")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +138,7 @@ class OpenChartResponse(_message.Message):
     JUDGED_AT_FIELD_NUMBER: _ClassVar[int]
     RULES_VERSION_FIELD_NUMBER: _ClassVar[int]
     NOT_REUSABLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_COUNT_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     outcome: Outcome
     lines: _containers.RepeatedCompositeFieldContainer[_report_pb2.PromptLine]
@@ -129,7 +147,8 @@ class OpenChartResponse(_message.Message):
     judged_at: _timestamp_pb2.Timestamp
     rules_version: int
     not_reusable_count: int
-    def __init__(self, prompt_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., lines: _Optional[_Iterable[_Union[_report_pb2.PromptLine, _Mapping]]] = ..., not_reusable: _Optional[_Iterable[_Union[_report_pb2.ResultEntry, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[SourceCoverage, _Mapping]]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules_version: _Optional[int] = ..., not_reusable_count: _Optional[int] = ...) -> None: ...
+    withheld_count: int
+    def __init__(self, prompt_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., lines: _Optional[_Iterable[_Union[_report_pb2.PromptLine, _Mapping]]] = ..., not_reusable: _Optional[_Iterable[_Union[_report_pb2.ResultEntry, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[SourceCoverage, _Mapping]]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules_version: _Optional[int] = ..., not_reusable_count: _Optional[int] = ..., withheld_count: _Optional[int] = ...) -> None: ...
 
 class ListReportsRequest(_message.Message):
     __slots__ = ("patient", "context", "item", "category", "institution", "taken_from", "taken_before", "page_size", "page_token")

@@ -12,6 +12,9 @@ EVERY_ROLE: Final = frozenset(Role)
 _FEED: Final = frozenset({Role.FEED})
 _EMR: Final = frozenset({Role.EMR})
 _ADMIN: Final = frozenset({Role.ADMIN})
+_OF_PATIENTS: Final = frozenset({Role.EMR, Role.PORTAL})
+_REVIEWERS: Final = frozenset({Role.ADMIN, Role.SUPERVISOR})
+_AUDITORS: Final = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.PORTAL})
 
 ROLES: Final[dict[str, frozenset[Role]]] = {
     "/hutong.v1.RegistryService/PublishReport": _FEED,
@@ -32,6 +35,19 @@ ROLES: Final[dict[str, frozenset[Role]]] = {
     "/hutong.v1.PatientService/LinkPatients": _ADMIN,
     "/hutong.v1.PatientService/UnlinkPatient": _ADMIN,
     "/hutong.v1.PatientService/UndoPatientStep": _ADMIN,
+    "/hutong.v1.ConsentService/PutDirective": _OF_PATIENTS,
+    "/hutong.v1.ConsentService/RevokeDirective": _OF_PATIENTS,
+    "/hutong.v1.ConsentService/ListDirectives": _OF_PATIENTS,
+    "/hutong.v1.ConsentService/ListReviews": _REVIEWERS,
+    "/hutong.v1.ConsentService/CloseReview": _REVIEWERS,
+    "/hutong.v1.AuditService/ListAccesses": _AUDITORS,
+    "/hutong.v1.AuditService/ProveAccess": _AUDITORS,
+    "/hutong.v1.AuditService/ListCheckpoints": _AUDITORS,
+    "/hutong.v1.CertificateService/CreateEnrollmentToken": _ADMIN,
+    "/hutong.v1.CertificateService/ListPendingEnrollments": _ADMIN,
+    "/hutong.v1.CertificateService/DecideEnrollment": _ADMIN,
+    "/hutong.v1.CertificateService/ListCertificates": _ADMIN,
+    "/hutong.v1.CertificateService/RevokeCertificate": _ADMIN,
     "/grpc.health.v1.Health/Check": EVERY_ROLE,
     "/grpc.health.v1.Health/List": EVERY_ROLE,
     "/grpc.health.v1.Health/Watch": EVERY_ROLE,

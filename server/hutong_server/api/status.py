@@ -71,6 +71,14 @@ ERRORS: dict[Reason, Refusal] = {
     Reason.PATIENT_IN_DOUBT: Refusal(_INVALID, "It is not certain who the patient is."),
     Reason.METHOD_UNKNOWN: Refusal(grpc.StatusCode.UNIMPLEMENTED, "There is no such method."),
     Reason.IDENTITY_DISPUTED: Refusal(_INVALID, "Different documents claim one derived identity."),
+    Reason.CERTIFICATE_REVOKED: Refusal(_DENIED, "The certificate was revoked."),
+    Reason.ENROLLMENT_REFUSED: Refusal(_DENIED, "The enrolment is refused."),
+    Reason.AUTHORIZATION_MISSING: Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION, "The region asks for the patient's authorisation at the visit."
+    ),
+    Reason.RATE_LIMITED: Refusal(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "The institution calls more often than it may; come again."
+    ),
 }
 
 

@@ -184,3 +184,8 @@ access_record = Table(
     Column("patient_keys", BLOB, nullable=False),  # 16 bytes each
     Column("body", BLOB, nullable=False),  # sealed: who exactly, why, which encounter, which reports
 )
+
+# Last, because they stand on the metadata above.
+from hutong_server.store import certificate_tables, consent_tables, key_tables, ledger_tables  # noqa: E402
+
+__all__ = ["certificate_tables", "consent_tables", "key_tables", "ledger_tables", "metadata"]

@@ -1,0 +1,1 @@
+"""Certificates, enrolment tokens, renewals: the tables. See tables.py for what holds of all."""

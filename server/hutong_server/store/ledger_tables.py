@@ -1,0 +1,1 @@
+"""The access ledger: the tables. See tables.py for what holds of all."""

@@ -61,12 +61,14 @@ def elements(of: Any) -> dict[str, Element]:
 def _element(name: str, annotation: Any) -> Element:
     repeats = False
     kind = annotation
+    marks: tuple[Any, ...] = ()
     while True:
         origin = typing.get_origin(kind)
         if origin is list:
             repeats, kind = True, typing.get_args(kind)[0]
         elif origin is typing.Annotated:
-            kind = typing.get_args(kind)[0]
+            kind, *rest = typing.get_args(kind)
+            marks += tuple(rest)
         elif typing.get_args(kind) and origin is not None:
             kind = next((a for a in typing.get_args(kind) if a is not type(None)), None)
         else:
@@ -78,6 +80,9 @@ def _element(name: str, annotation: Any) -> Element:
         return Element(repeats, frozenset({dict}), None if klass.__name__ == "Resource" else klass, "")
     if kind is bool:
         return Element(repeats, frozenset({bool}), None, "")
+    if kind is int and any(type(mark).__name__ == "Integer64" for mark in marks):
+        # FHIR writes it as a string (R5, 2.1.28.0.1); the same element was a number in R4.
+        return Element(repeats, frozenset({int, str}), None, "")
     if kind is int:
         return Element(repeats, frozenset({int}), None, "")
     if kind is decimal.Decimal:

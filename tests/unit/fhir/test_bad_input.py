@@ -105,7 +105,7 @@ def test_a_byte_order_mark_is_ignored_and_kept():
         ({"category": [None]}, "FHIR_INVALID", "category[0]"),
         ({"presentedForm": [{"data": "not base64!"}]}, "FHIR_INVALID", "presentedForm[0].data"),
         ({"presentedForm": [{"data": "abc"}]}, "FHIR_INVALID", "presentedForm[0].data"),
-        ({"presentedForm": [{"size": "12"}]}, "FHIR_INVALID", "presentedForm[0].size"),
+        ({"imagingStudy": [], "presentedForm": [{"size": "12"}]}, "FHIR_INVALID", "presentedForm[0].size"),
         ({"contained": True}, "FHIR_INVALID", "contained"),
         ({"contained": [5]}, "FHIR_INVALID", "contained"),
         ({"text": {"status": "generated"}}, "FHIR_INVALID", "text.div"),

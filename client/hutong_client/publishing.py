@@ -240,7 +240,9 @@ def _issues(error: HutongCallError) -> list[registry.Issue]:
         return []
     own = _reason(error.reason)
     if not error.violations:
-        return [registry.Issue(severity=registry.ISSUE_SEVERITY_ERROR, reason=own, message=error.message)]
+        # The transport refuses what is far too large without looking at it: the fault is the document's as a whole.
+        path = "document" if isinstance(error, TooLarge) else ""
+        return [registry.Issue(severity=registry.ISSUE_SEVERITY_ERROR, reason=own, path=path, message=error.message)]
     return [
         registry.Issue(
             severity=registry.ISSUE_SEVERITY_ERROR,

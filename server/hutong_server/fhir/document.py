@@ -176,10 +176,13 @@ def _resource(json: JsonText, path: str, entry: _Entry, scope: Scope) -> Resourc
     raw = entry.raw
     found: tuple[TextFault, ...] = ()
     if entry.duplicated:
+        traced = trace(json.text, entry.start, entry.end, path)
         found = tuple(
             TextFault(p.removeprefix(path).lstrip("."), Reason.NOT_JSON, "stands twice in one object")
-            for p in trace(json.text, entry.start, entry.end, path).duplicates
-        ) or (TextFault("", Reason.NOT_JSON, "a key stands twice in one object"),)
+            for p in traced.duplicates
+        )
+        if not found or not traced.complete:
+            found += (TextFault("", Reason.NOT_JSON, "a key stands twice in one object"),)
     body = raw
     if _ESCAPE.search(json.text, entry.start, entry.end):
         strings = text_faults(raw)

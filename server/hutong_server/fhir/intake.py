@@ -29,7 +29,7 @@ from hutong_server.fhir.graph import Graph
 from hutong_server.fhir.identity import Identity, read_identity, version_key
 from hutong_server.fhir.json_text import decode, document_fault
 from hutong_server.fhir.recommended import recommend
-from hutong_server.fhir.results import read_results
+from hutong_server.fhir.results import MOST_RESULTS, TooManyResults, read_results
 from hutong_server.fhir.subject import Subject, read_subject
 from hutong_server.fhir.times import Clock, Taken, TimeFault, taken
 from hutong_server.fhir.validation import Fault
@@ -91,6 +91,9 @@ def _outcome(document: _Document, report: Resource) -> Outcome:
         return _read(document, report)
     except RecursionError:
         return Refusal(report.path, (fault(Reason.TOO_DEEP, report.path, "is nested too deep"),))
+    except TooManyResults:
+        message = f"names more than {MOST_RESULTS} results"
+        return Refusal(report.path, (fault(Reason.TOO_LARGE, located(report, "result"), message),))
 
 
 def _read(document: _Document, report: Resource) -> Outcome:

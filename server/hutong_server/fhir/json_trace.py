@@ -18,6 +18,9 @@ _TOKEN: Final = re.compile(
     r"|(?P<end>\Z))"
 )
 _LONGEST_PATH: Final = 24
+# A slow pass over megabytes of garbage is an attack: it ends here, with the path of what is at the top.
+_MOST_TOKENS: Final = 250_000
+_MOST_DUPLICATES: Final = 20
 _ROOTS: Final = ("Bundle", "DiagnosticReport")
 
 
@@ -38,6 +41,8 @@ class Trace:
     """Path of the innermost element at which the text stops being JSON; None when it is JSON."""
     duplicates: tuple[str, ...]
     """Paths of keys that stand more than once in their object."""
+    complete: bool = True
+    """False when the pass ended early: there may be more."""
 
 
 def join(path: str, key: str) -> str:
@@ -67,7 +72,9 @@ def trace(text: str, start: int, end: int, root: str = "") -> Trace:
             found = join(found, frame.key) if frame.is_object else f"{found}[{frame.index}]"
         return found
 
-    while True:
+    for _ in range(_MOST_TOKENS):
+        if len(duplicates) >= _MOST_DUPLICATES:
+            break
         match = _TOKEN.match(text, at)
         if match is None:
             return Trace(path(), tuple(duplicates))
@@ -99,6 +106,7 @@ def trace(text: str, start: int, end: int, root: str = "") -> Trace:
             top.expects = "comma"
             if not named and len(stack) == 1 and top.key == "resourceType" and lexeme[1:-1] in _ROOTS:
                 named = lexeme[1:-1]
+    return Trace(named or "document", tuple(duplicates), complete=False)
 
 
 def _takes_value(frame: _Frame) -> bool:

@@ -29,6 +29,14 @@ _STATUSES: Final = frozenset(Status)
 _INHERITED: Final = ResultFlag.OTHER_SUBJECT | ResultFlag.FOREIGN_FOCUS | ResultFlag.UNKNOWN_MODIFIER
 
 
+MOST_RESULTS: Final = 5_000
+"""No report of a patient has more; a document that does would fill the memory with what it cannot mean."""
+
+
+class TooManyResults(Exception):
+    """The report names more results than MOST_RESULTS."""
+
+
 class _Todo(NamedTuple):
     reference: Node
     source: Resource
@@ -45,6 +53,8 @@ def read_results(context: Context, defaults: Defaults) -> list[Result]:
     seen: dict[int, int] = {}
     todo = _todo(context.report, "result", -1)
     while todo:
+        if len(found) > MOST_RESULTS:
+            raise TooManyResults
         item = todo.pop()
         target = _target(context, item)
         if target is None:
@@ -100,8 +110,10 @@ def _joined(found: list[Result], members: list[tuple[int, int]]) -> list[Result]
     flags = [r.facts.flags for r in found]
     for _ in range(len(found)):
         before = list(flags)
+        # Panels stand before their members: down in this order, up in the other, and two rounds mostly suffice.
         for panel, member in members:
             flags[member] |= flags[panel] & _INHERITED
+        for panel, member in reversed(members):
             flags[panel] |= flags[member] & ResultFlag.HAS_VALUE
         if flags == before:
             break

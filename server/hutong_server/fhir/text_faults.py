@@ -11,6 +11,7 @@ from hutong_server.fhir.json_trace import join
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MOST_FAULTS: Final = 50
 
 
 class TextFault(NamedTuple):
@@ -26,7 +27,7 @@ def text_faults(node: Any, path: str = "") -> tuple[TextFault, ...]:
     """Every string at fault, with its path. Bad keys are told at their object."""
     found: list[TextFault] = []
     todo: list[tuple[Any, str]] = [(node, path)]
-    while todo:
+    while todo and len(found) < _MOST_FAULTS:
         item, here = todo.pop()
         if item.__class__ is str:
             if fault := _fault(item, here):
@@ -39,6 +40,8 @@ def text_faults(node: Any, path: str = "") -> tuple[TextFault, ...]:
                     todo.append((value, join(here, key)))
         elif item.__class__ is list:
             todo.extend((value, f"{here}[{i}]") for i, value in enumerate(item))
+    if todo:
+        found.append(TextFault("", Reason.FHIR_INVALID, "holds many strings that are no text"))
     return tuple(sorted(found))
 
 

@@ -244,3 +244,29 @@ def test_a_code_without_a_system_is_told():
     found = accepted(report(code={"coding": [{"code": "WBC"}]}, conclusion="x"))
     assert ("FIELD_RECOMMENDED", "DiagnosticReport.code.coding[0].system") in told(found.issues)
     assert found.results[0].facts.codes == (("", "WBC"),)
+
+
+def test_more_results_than_a_report_can_have():
+    many = report(*(f"Observation/{i}" for i in range(5_002)))
+    assert told(refused(bundle(many, patient())).issues) == {("TOO_LARGE", "Bundle.entry[0].resource.result")}
+    assert len(accepted(bundle(report(*(f"Observation/{i}" for i in range(5_000))), patient())).results) == 5_000
+
+
+def test_garbage_by_the_megabyte_is_answered_at_once():
+    twice = b'{"resourceType":"DiagnosticReport",' + b'"id":"x",' * 400_000 + b'"status":"final"}'
+    issues = refused(twice).issues
+    assert told(issues) == {("NOT_JSON", "DiagnosticReport.id")}
+    assert len(issues) <= 20
+    with pytest.raises(HutongError) as caught:
+        read_all(b'{"resourceType":"Bundle","x":[' + b"1," * 2_000_000)
+    assert (caught.value.reason, caught.value.issues[0].path) == (Reason.NOT_JSON, "Bundle")
+
+
+def test_a_crowd_of_contained_faults_hides_no_fault_of_the_report():
+    text = json.dumps(report(contained=[{"resourceType": "Basic", "id": "x"}]))
+    twice = text.replace('"id": "x"', ", ".join(['"id": "x"'] * 100))
+    twice = twice.replace('"contained":', '"conclusion": "a", "contained":')[:-1] + ', "conclusion": "b"}'
+    assert ("NOT_JSON", "DiagnosticReport") in told(refused(twice.encode()).issues)
+    crowd = [{"resourceType": "Basic", "id": "x", "code": {"text": "\x01"}}] * 100
+    assert ("FHIR_INVALID", "DiagnosticReport.conclusion") in told(refused(report(conclusion="\x01")).issues)
+    assert refused(report(conclusion="\x01", contained=crowd)).issues

@@ -72,5 +72,9 @@ unit: install
 bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-memory
+bench-memory: install ## Memory of the server after 100,000 reports (takes minutes)
+	$(BIN)/python -m tests.bench --memory
+
 clean: ## Remove what was made
 	rm -rf $(VENV) build var dist

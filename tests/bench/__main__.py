@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from tests.api.site import ROOT
-from tests.bench import charts, places
+from tests.bench import charts, memory, places, publishing
 
 OUT = ROOT / "build" / "bench.json"
 BACKENDS = {"sqlite": "sqlite", "postgres": "postgresql"}
@@ -38,7 +38,33 @@ async def _measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]
                 say=_say,
             )
             found[f"chart_vs_echo_{name}"] = beside.figures()
+    if "publish" in given.only:
+        place = directory / "publish"
+        place.mkdir()
+        documents = given.documents
+        found["publish_vs_validation"] = await publishing.measure(
+            material, place, rounds=given.rounds, documents=documents, say=_say
+        )
+    if "memory" in given.only:
+        place = directory / "memory"
+        place.mkdir()
+        found["memory"] = await memory.measure(material, place, reports=given.reports, say=_say)
     return found
+
+
+def _table(found: dict[str, Any]) -> str:
+    lines = [f"{'':24s} {'ratio':>6s} {'floor/s':>9s} {'ours/s':>9s} {'floor p50/p99 ms':>18s} {'our p50/p99 ms':>18s}"]
+    for name, figures in found.items():
+        if name == "memory":
+            lines.append(f"{name:24s} {figures['at_end_mb']} MB after {figures['reports']:.0f} reports")
+            continue
+        floor = f"{figures['floor_p50_ms']:.1f} / {figures['floor_p99_ms']:.1f}" if "floor_p50_ms" in figures else ""
+        p50, p99 = (figures.get(key, figures.get(f"unary_{key}")) for key in ("p50_ms", "p99_ms"))
+        lines.append(
+            f"{name:24s} {figures['ratio']:6.2f} {figures['floor_per_second']:9.0f} {figures['per_second']:9.0f} "
+            f"{floor:>18s} {f'{p50:.1f} / {p99:.1f}':>18s}"
+        )
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -49,12 +75,17 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=int(os.environ.get("BENCH_PATIENTS", "2000")))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement of a round")
+    parser.add_argument("--documents", type=int, default=1500, help="of each round of publishing")
+    parser.add_argument("--reports", type=int, default=int(os.environ.get("BENCH_MEMORY_REPORTS", "100000")))
+    parser.add_argument("--memory", dest="only", action="store_const", const=("memory",), help="memory alone")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hutong-bench-") as directory:
         found = uvloop.run(_measure(given, Path(directory)))
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
+    # Figures that were not measured now are those of a former run.
+    known = json.loads(OUT.read_text()) if OUT.exists() else {}
+    OUT.write_text(json.dumps({**known, **found}, indent=2) + "\n")
+    print(_table(found))
     return 0
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class Registry:
         self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
         self.server = RegistryServer(parts, self._health, _options(settings))
         self._metrics_server: MetricsServer | None = None
-        self._polls: list[Coroutine[Any, Any, None]] = [rules.poll(), coverage.poll(), self._health.watch()]
+        self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [rules.poll, coverage.poll, self._health.watch]
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -79,15 +79,25 @@ class Registry:
         return self._metrics_server.port if self._metrics_server else 0
 
     async def run(self) -> None:
-        """Listens, and starts what looks at the database again and again."""
-        if (address := self._settings.metrics_address) is not None:
-            self._metrics_server = self.metrics.serve(*address)
-        self._tasks = [asyncio.ensure_future(poll) for poll in self._polls]
-        await self.server.start()
+        """Listens, and starts what looks at the database again and again. Raises SettingsError for a taken address."""
+        try:
+            if (address := self._settings.metrics_address) is not None:
+                self._metrics_server = self.metrics.serve(*address)
+        except OSError as error:
+            raise SettingsError([f"HUTONG_METRICS_LISTEN: {error.strerror}"]) from None
+        try:
+            await self.server.start()
+        except RuntimeError:
+            raise SettingsError(["HUTONG_LISTEN: the address is taken or cannot be listened on"]) from None
+        self._tasks = [asyncio.ensure_future(poll()) for poll in self._polls]
 
     async def drain(self) -> None:
         """Ends in good order; see RegistryServer.drain. What was queued for the disk is on it afterwards."""
         await self.server.drain()
+        await self.close()
+
+    async def close(self) -> None:
+        """Lets everything go but the server, which has ended or never started."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -109,9 +119,13 @@ async def start(settings: Settings) -> Registry:
     store = await loop.run_in_executor(None, _open, settings)
     try:
         registry = Registry(settings, store, Metrics())
-        await registry.run()
     except BaseException:
         store.close()
+        raise
+    try:
+        await registry.run()
+    except BaseException:
+        await registry.close()
         raise
     log().info("listening", extra={"address": f"{split_address(settings.listen)[0]}:{registry.port}"})
     return registry

@@ -155,7 +155,7 @@ async def outcome(call: Awaitable[Any]) -> str:
     return "OK"
 
 
-def refusal_of(error: grpc.aio.AioRpcError) -> Refused:
+def refusal_of(error: Any) -> Refused:
     """From the error that the client library raises."""
     info, paths, retry = error_details_pb2.ErrorInfo(), [], False
     status = rpc_status.from_call(error)

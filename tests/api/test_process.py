@@ -20,13 +20,13 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from hutong.v1 import registry_service_pb2, reuse_service_pb2
+from hutong.v1 import registry_service_pb2, registry_service_pb2_grpc, reuse_service_pb2
 from hutong_server import app, settings
 from hutong_server.settings import Settings, SettingsError
 
 from tests.api.documents import CATALOG, chart, lab_report, person, publish
 from tests.api.process import ServerProcess, run
-from tests.api.site import Material, Site, load_make_certs, refusal_of, rest_of
+from tests.api.site import Material, Refused, Site, load_make_certs, refusal_of
 
 
 @pytest.fixture
@@ -56,26 +56,7 @@ async def test_sigterm_lets_the_current_item_finish_and_exits_0(
         health_pb2.HealthCheckRequest(), timeout=30
     )
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
-    stream = site.publishing("H1").PublishReports(timeout=30)
-    sent = 0
-
-    async def write_on() -> None:
-        nonlocal sent
-        while sent < 5000:
-            report = lab_report(f"drain-{sent}", patient, days_ago=1 + sent / 10_000)
-            await stream.write(
-                registry_service_pb2.PublishReportsRequest(feed="f", position=str(sent), report=publish(report))
-            )
-            sent += 1
-
-    writing = asyncio.ensure_future(write_on())
-    answered = [await stream.read() for _ in range(5)]
-    server.signal(signal.SIGTERM)
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await rest_of(stream, answered)
-    await asyncio.wait({writing})
-    writing.exception()
-    found = refusal_of(raised.value)
+    sent, answered, found = await asyncio.to_thread(_stream_until_drained, server, material, patient)
     assert (found.code, found.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
     assert await asyncio.to_thread(server.wait) == 0
@@ -98,6 +79,35 @@ async def test_sigterm_lets_the_current_item_finish_and_exits_0(
         await site.close()
     finally:
         assert again.end() == 0
+
+
+def _stream_until_drained(
+    server: ServerProcess, material: Material, patient: dict[str, Any]
+) -> tuple[int, list[Any], Refused]:
+    """Publishes without end; sends SIGTERM after five answers. What was sent, the answers, and how the stream ended.
+
+    By the sync client: the async one reports a write that comes too late in place of the stream's status.
+    """
+    sent = 0
+
+    def requests() -> Iterator[registry_service_pb2.PublishReportsRequest]:
+        nonlocal sent
+        while sent < 5000:
+            report = publish(lab_report(f"drain-{sent}", patient, days_ago=1 + sent / 10_000))
+            yield registry_service_pb2.PublishReportsRequest(feed="f", position=str(sent), report=report)
+            sent += 1
+
+    answered = []
+    with grpc.secure_channel(f"localhost:{server.port}", material.credentials("H1", "feed")) as channel:
+        stub: Any = registry_service_pb2_grpc.RegistryServiceStub(channel)
+        try:
+            for answer in stub.PublishReports(requests(), timeout=60):
+                answered.append(answer)
+                if len(answered) == 5:
+                    server.signal(signal.SIGTERM)
+        except grpc.RpcError as error:
+            return sent, answered, refusal_of(error)
+    raise AssertionError("the stream ended without a status")
 
 
 async def test_a_call_in_flight_is_answered_during_the_drain(
@@ -230,6 +240,15 @@ async def test_unsafe_settings_refuse_to_start(
     assert material.seal_key.read_text().strip() not in problem
     # Nothing was made.
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("variable", ["HUTONG_LISTEN", "HUTONG_METRICS_LISTEN"])
+async def test_an_address_that_is_taken_refuses_to_start(environment: dict[str, str], variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(SettingsError) as refusal:
+            await app.start(settings.load(environment | {variable: address}))
+    assert [problem.split(":")[0] for problem in refusal.value.problems] == [variable]
 
 
 @pytest.mark.parametrize("command", ["serve", "check-config"])

@@ -1,15 +1,14 @@
-"""What every call passes through. `chain` is the list, read from top to bottom.
+"""What every call passes through. `chain` holds the list, read from top to bottom.
 
-Each interceptor wraps a method once, not once a call: a wrapped method is an `async def (request or iterator, context)`
+The list is put around a method once, not once a call: a wrapped method is an `async def (request or iterator, context)`
 for unary and streaming methods alike.
 """
 
 import asyncio
 import inspect
 import time
-from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -47,24 +46,35 @@ def chain(
     max_concurrent: int,
     default_deadline: float,
     deadline_margin: float,
-) -> list[grpc.aio.ServerInterceptor]:
+) -> "Chain":
     """The interceptors, outermost first. Times in seconds."""
-    return [
-        Telemetry(metrics),
-        HideFaults(),
-        Identity(identities),
-        Policy(book),
-        Admission(max_concurrent),
-        Deadline(default_deadline, deadline_margin),
-        StreamLife(streams),
-        Decoding(),
-    ]
+    return Chain(
+        [
+            Telemetry(metrics),
+            HideFaults(),
+            Identity(identities),
+            Policy(book),
+            Admission(max_concurrent),
+            Deadline(default_deadline, deadline_margin),
+            StreamLife(streams),
+            Decoding(),
+        ]
+    )
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each method once and keeps the result."""
+class Interceptor(Protocol):
+    """One entry of the list."""
 
-    def __init__(self) -> None:
+    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
+        """The method with this interceptor around it."""
+
+
+class Chain(grpc.aio.ServerInterceptor):
+    """The list as gRPC sees it: one interceptor, so that a call pays for the wrapping once in the server's life."""
+
+    def __init__(self, interceptors: Sequence[Interceptor]) -> None:
+        """`interceptors`: outermost first."""
+        self._interceptors = tuple(interceptors)
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
@@ -78,13 +88,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method if handler_call_details.method in policy.ROLES else UNKNOWN_METHOD
         known = self._wrapped.get(method)
         if known is None or known[0] is not inner:
-            known = (inner, self._rewrap(method, inner))
+            known = (inner, self._wrap(method, inner))
             self._wrapped[method] = known
         return known[1]
 
-    def _rewrap(self, method: str, inner: Handler) -> Handler:
+    def _wrap(self, method: str, inner: Handler) -> Handler:
         streaming = inner.request_streaming or inner.response_streaming
-        answer = self.wrap(method, _answer_of(inner), streaming)
+        answer = _answer_of(inner)
+        for interceptor in reversed(self._interceptors):
+            answer = interceptor.wrap(method, answer, streaming)
         kinds = {
             (False, False): grpc.unary_unary_rpc_method_handler,
             (False, True): grpc.unary_stream_rpc_method_handler,
@@ -92,23 +104,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             (True, True): grpc.stream_stream_rpc_method_handler,
         }
         make: Any = kinds[inner.request_streaming, inner.response_streaming]
-        made: Handler = make(answer, self.decoder(inner.request_deserializer), inner.response_serializer)
+        made: Handler = make(answer, _guarded(inner.request_deserializer), inner.response_serializer)
         return made
 
-    def decoder(self, decode: Decode | None) -> Decode | None:
-        """What reads the requests; gRPC calls it before any interceptor."""
-        return decode
 
-    @abstractmethod
-    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
-        """The method with this interceptor around it."""
-
-
-class Telemetry(CallInterceptor):
+class Telemetry:
     """Opens the Call, counts and times it, and writes its one log line."""
 
     def __init__(self, metrics: Metrics) -> None:
-        super().__init__()
         self._metrics = metrics
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
@@ -144,7 +147,7 @@ class Telemetry(CallInterceptor):
         return answer
 
 
-class HideFaults(CallInterceptor):
+class HideFaults:
     """Turns refusals into statuses, and every other exception into INTERNAL: its text never leaves.
 
     A bare exception in a grpc.aio method would send its text, patient data included, to the caller.
@@ -176,11 +179,10 @@ class HideFaults(CallInterceptor):
         return answer
 
 
-class Identity(CallInterceptor):
+class Identity:
     """Reads the caller from the peer's certificate."""
 
     def __init__(self, identities: Identities) -> None:
-        super().__init__()
         self._identities = identities
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
@@ -194,11 +196,10 @@ class Identity(CallInterceptor):
         return answer
 
 
-class Policy(CallInterceptor):
+class Policy:
     """Asks the access table, and whether the institution is registered and not suspended."""
 
     def __init__(self, book: Callable[[], RuleBook]) -> None:
-        super().__init__()
         self._book = book
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
@@ -212,11 +213,10 @@ class Policy(CallInterceptor):
         return answer
 
 
-class Admission(CallInterceptor):
+class Admission:
     """Sheds calls above the limit, before they cost anything. Health is always answered."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__()
         self._limit = limit
         self._in_work = 0
 
@@ -237,11 +237,10 @@ class Admission(CallInterceptor):
         return answer
 
 
-class Deadline(CallInterceptor):
+class Deadline:
     """Answers within the caller's deadline less a margin, or not at all. Streams last as long as they last."""
 
     def __init__(self, default: float, margin: float) -> None:
-        super().__init__()
         self._default = default
         self._margin = margin
 
@@ -264,11 +263,10 @@ class Deadline(CallInterceptor):
         return answer
 
 
-class StreamLife(CallInterceptor):
+class StreamLife:
     """Ends streams whose caller was suspended, and all of them when the server drains."""
 
     def __init__(self, streams: OpenStreams) -> None:
-        super().__init__()
         self._streams = streams
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
@@ -289,31 +287,34 @@ class StreamLife(CallInterceptor):
         return answer
 
 
-class Decoding(CallInterceptor):
+class Decoding:
     """Refuses requests that are no messages, inside the list.
 
-    gRPC reads requests before it and would send the exception's text to whoever called.
+    gRPC reads requests before it and would send the exception's text to whoever called; see `_guarded`.
     """
-
-    def decoder(self, decode: Decode | None) -> Decode | None:
-        """Gives a mark in place of a request that cannot be read."""
-
-        def guarded(content: bytes) -> Any:
-            try:
-                return decode(content) if decode is not None else content
-            except DecodeError:
-                return _MALFORMED
-
-        return guarded
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
         """See the class."""
 
-        async def answer(request: Any, context: Context) -> Any:
-            # A stream of requests is one object; a single request is never the mark of another.
+        async def single(request: Any, context: Context) -> Any:
+            return await inner(_checked(request), context)
+
+        async def either(request: Any, context: Context) -> Any:
             return await inner(_readable(request) if hasattr(request, "__aiter__") else _checked(request), context)
 
-        return answer
+        return either if streaming else single
+
+
+def _guarded(decode: Decode | None) -> Decode:
+    """What reads the requests of a method: gives a mark in place of one that cannot be read."""
+
+    def guarded(content: bytes) -> Any:
+        try:
+            return decode(content) if decode is not None else content
+        except DecodeError:
+            return _MALFORMED
+
+    return guarded
 
 
 _MALFORMED = object()

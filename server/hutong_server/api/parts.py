@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -52,6 +52,33 @@ class Parts:
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Runs a read job."""
         return await self.run(lambda: self.store.read(job))
+
+    async def run_kept(self, work: Callable[[], tuple[T, "Future[None]"]]) -> T:
+        """Runs work that takes a thread and ends in a write; gives its first value once the write is durable.
+
+        The event loop is woken once, at the end, and not between the two.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[T] = loop.create_future()
+
+        def end(value: T | None, error: BaseException | None) -> None:
+            if answered.done():
+                return
+            if error is not None:
+                answered.set_exception(error)
+            else:
+                answered.set_result(value)  # type: ignore[arg-type]  # without error there is a value
+
+        def run() -> None:
+            try:
+                value, kept = work()
+            except BaseException as error:
+                loop.call_soon_threadsafe(end, None, error)
+                return
+            kept.add_done_callback(lambda done: loop.call_soon_threadsafe(end, value, done.exception()))
+
+        self.threads.submit(run)
+        return await answered
 
     async def write(self, job: Callable[[Writer], T]) -> T:
         """Runs a write job; returns once it is durable."""

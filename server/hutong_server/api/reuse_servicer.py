@@ -1,9 +1,7 @@
 """Questions of the doctor's side. No answer leaves before its access record is durable."""
 
-import asyncio
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
@@ -17,7 +15,6 @@ from hutong_server.usecases.get_report import GetReport, get_report
 from hutong_server.usecases.list_reports import ListReports, list_reports
 from hutong_server.usecases.open_chart import OpenChart, open_chart
 
-T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 PROMPT_ID = "prompt"
@@ -65,7 +62,7 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
                 kept,
             )
 
-        response = await self._recorded(answer)
+        response = await self._parts.run_kept(answer)
         parts.metrics.prompts.labels(this.outcome).inc()
         return response
 
@@ -105,7 +102,7 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
             this.outcome = found.outcome.value
             return list_out(found, asker, parts.coverage(), parts.source), kept
 
-        return await self._recorded(answer)
+        return await self._parts.run_kept(answer)
 
     async def GetReport(
         self, request: reuse_service_pb2.GetReportRequest, context: Context
@@ -131,12 +128,7 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
             this.outcome = found.record.outcome
             return report_out(found, asker), kept
 
-        return await self._recorded(answer)
-
-    async def _recorded(self, answer: Callable[[], tuple[T, "Future[None]"]]) -> T:
-        response, kept = await self._parts.run(answer)
-        await asyncio.wrap_future(kept)
-        return response
+        return await self._parts.run_kept(answer)
 
     def _asker(self) -> Asker:
         return Asker(call.current().peer.institution, self._parts.rules.book, self._parts.ids)

@@ -8,8 +8,11 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from hutong.v1 import (
+    audit_service_pb2,
     catalog_service_pb2,
     catalog_service_pb2_grpc,
+    certificate_service_pb2,
+    consent_service_pb2,
     patient_service_pb2,
     patient_service_pb2_grpc,
     registry_service_pb2,
@@ -30,10 +33,18 @@ from hutong_server.api.streams import OpenStreams
 
 SERVICES = tuple(
     service.full_name
-    for file in (registry_service_pb2, reuse_service_pb2, catalog_service_pb2, patient_service_pb2)
+    for file in (
+        registry_service_pb2,
+        reuse_service_pb2,
+        catalog_service_pb2,
+        patient_service_pb2,
+        certificate_service_pb2,
+        consent_service_pb2,
+        audit_service_pb2,
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
 )
-"""Full names of hutong.v1's services."""
+"""Full names of hutong.v1's services on this listener; EnrollmentService has one of its own."""
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
 _ENVELOPE = 64 * 1024
@@ -66,15 +77,17 @@ class RegistryServer:
         self.streams = OpenStreams(lambda: parts.rules.book)
         parts.rules.on_change(self.streams.recheck)
         self._server = grpc.aio.server(
-            interceptors=chain(
-                metrics=parts.metrics,
-                identities=Identities(options.registry_name),
-                book=lambda: parts.rules.book,
-                streams=self.streams,
-                max_concurrent=options.max_concurrent_calls,
-                default_deadline=options.default_deadline,
-                deadline_margin=options.deadline_margin,
-            ),
+            interceptors=[
+                chain(
+                    metrics=parts.metrics,
+                    identities=Identities(options.registry_name),
+                    book=lambda: parts.rules.book,
+                    streams=self.streams,
+                    max_concurrent=options.max_concurrent_calls,
+                    default_deadline=options.default_deadline,
+                    deadline_margin=options.deadline_margin,
+                )
+            ],
             options=_transport(options),
         )
         self._add_services(parts)
@@ -97,11 +110,19 @@ class RegistryServer:
 
     async def drain(self) -> None:
         """Ends in good order: tells health, takes no new calls, lets those in flight finish, ends the streams."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._options.drain
+        pause = min(0.2, self._options.drain / 10)
         await self._health.drain()
         # Watchers of health hear of it before their streams end, and balancers send their next call elsewhere.
-        await asyncio.sleep(min(0.2, self._options.drain / 10))
+        await asyncio.sleep(pause)
         self.streams.drain()
-        await self._server.stop(self._options.drain)
+        while len(self.streams) and loop.time() < end:
+            await asyncio.sleep(0.02)
+        # A caller that is still sending loses what it has not read yet when the connection closes under it: the
+        # answers and statuses of its streams get a head start.
+        await asyncio.sleep(pause)
+        await self._server.stop(max(0.0, end - loop.time()))
 
 
 def _transport(options: ServerOptions) -> list[tuple[str, int]]:

@@ -169,6 +169,10 @@ class AccessRecord:
     prompt_id: bytes = b""
     reports: tuple[bytes, ...] = ()
     """Ids of the reports whose content the answer carries, or that were published."""
+    consent_basis: str = ""
+    """On what ground a patient's results were looked at: "opt_out", "visit_authorization:card_read", "break_glass"."""
+    withheld: tuple[tuple[bytes, int, str], ...] = ()
+    """(report id, result's ordinal, reason) of what the patient's consent kept out of the answer; -1: the report."""
 
 
 @dataclass(frozen=True, slots=True)

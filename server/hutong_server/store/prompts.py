@@ -60,6 +60,8 @@ def record(tx: Transaction, access: AccessRecord) -> None:
         access.purpose,
         access.prompt_id,
         access.reports,
+        access.consent_basis,
+        access.withheld,
     )
     tx.run(
         _RECORD,
@@ -78,7 +80,7 @@ def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[t
     found = []
     for number, at, method, institution, role, outcome, keys, sealed in tx.rows(_RECORDS, after=after, limit=limit):
         opened = unpack(tx.sealer.open(sealed, _ACCESS + at.to_bytes(8, "big", signed=True) + keys))
-        certificate, request_id, practitioner, department, encounter, encounter_class, purpose, prompt, ids = opened
+        certificate, request_id, practitioner, department, encounter, encounter_class, purpose, prompt, ids = opened[:9]
         access = AccessRecord(
             at=at,
             method=method,
@@ -95,6 +97,9 @@ def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[t
             patient_keys=part_keys(keys),
             prompt_id=prompt,
             reports=ids,
+            # Records of before consent was asked for are shorter.
+            consent_basis=opened[9] if len(opened) > 9 else "",
+            withheld=opened[10] if len(opened) > 10 else (),
         )
         found.append((number, access))
     return found

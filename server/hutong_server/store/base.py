@@ -8,7 +8,7 @@ but through its writer. Instants are milliseconds since 1970-01-01T00:00:00Z.
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.recognition import Institution
@@ -146,6 +146,17 @@ class PatientRecordRow:
     opened: Instant
     reports: int
     institutions: tuple[str, ...]
+
+
+class RecordedReport(NamedTuple):
+    """What of a report an answer carried, or what of it was published."""
+
+    report_id: bytes
+    version: int
+    verdicts: tuple[str, ...] = ()
+    """Verdict codes of its results, or what became of the publish."""
+    digest: bytes = b""
+    """SHA-256 of the document as it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +332,45 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Finishes what is queued, then releases everything."""
+
+
+class SignedTree(NamedTuple):
+    """A log at one size: RFC 9162 tree head and its signature (C2SP checkpoint)."""
+
+    size: int
+    root: bytes
+    signature: bytes
+    """Of the checkpoint's text: key id and Ed25519 signature, as a signed note holds them."""
+
+
+class LedgerLog(Protocol):
+    """One append-only Merkle log, as its only writer holds it."""
+
+    log_id: bytes
+    """Random 16 bytes."""
+    size: int
+
+    def signed(self, hashes: Sequence[bytes]) -> SignedTree:
+        """The tree with these leaf hashes appended, signed. Changes nothing until `advance`."""
+
+    def advance(self) -> None:
+        """What `signed` gave last is durable: the log goes on from there."""
+
+
+class Ledger(Protocol):
+    """Makes logs. Implemented in trust/."""
+
+    def new_log(self) -> LedgerLog: ...
+    def root_log(self, hashes: Sequence[bytes]) -> LedgerLog:
+        """The root log as it stands: the log of logs."""
+
+    def leaf_hash(self, leaf: bytes) -> bytes: ...
+    def committed(self, log_id: bytes, tree: SignedTree) -> None:
+        """Told after each commit, for the export of checkpoints. Returns at once."""
+
+
+ROOT_LOG = bytes(16)
+"""Id of the root log: it holds the start of every other log and the checkpoints at which they were found or ended."""
 
 
 class SealBroken(Exception):

@@ -1,0 +1,68 @@
+"""The ledger as its writers hold it: a log for each committing lane, and the root log over them (store.base.Ledger)."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from hutong_server.store.base import ROOT_LOG, SignedTree
+from hutong_server.trust.checkpoint import Checkpoint, CheckpointKey
+from hutong_server.trust.merkle import Frontier, leaf_hash
+
+Committed = Callable[[bytes, SignedTree], None]
+
+
+class MerkleLog:
+    """LedgerLog of store/base.py."""
+
+    def __init__(self, key: CheckpointKey, log_id: bytes, frontier: Frontier) -> None:
+        self.log_id = log_id
+        self._key = key
+        self._frontier = frontier
+        self._next: Frontier | None = None
+
+    @property
+    def size(self) -> int:
+        """Leaves that are durable."""
+        return self._frontier.size
+
+    def signed(self, hashes: Sequence[bytes]) -> SignedTree:
+        """See LedgerLog."""
+        # On a copy: a commit that fails leaves the log as it was.
+        grown = self._next = self._frontier.copy()
+        for hashed in hashes:
+            grown.append(hashed)
+        root = grown.root()
+        return SignedTree(grown.size, root, self._key.sign(Checkpoint(self.log_id, grown.size, root)))
+
+    def advance(self) -> None:
+        """See LedgerLog."""
+        if self._next is not None:
+            self._frontier, self._next = self._next, None
+
+
+class MerkleLedger:
+    """Ledger of store/base.py."""
+
+    def __init__(self, key: CheckpointKey, committed: Committed | None = None) -> None:
+        """`committed` hears of every tree that has become durable, from the committing thread."""
+        self._key = key
+        self._committed = committed
+
+    def new_log(self) -> MerkleLog:
+        """See Ledger."""
+        return MerkleLog(self._key, secrets.token_bytes(16), Frontier())
+
+    def root_log(self, hashes: Sequence[bytes]) -> MerkleLog:
+        """See Ledger."""
+        frontier = Frontier()
+        for hashed in hashes:
+            frontier.append(hashed)
+        return MerkleLog(self._key, ROOT_LOG, frontier)
+
+    def leaf_hash(self, leaf: bytes) -> bytes:
+        """See Ledger."""
+        return leaf_hash(leaf)
+
+    def committed(self, log_id: bytes, tree: SignedTree) -> None:
+        """See Ledger."""
+        if self._committed is not None:
+            self._committed(log_id, tree)

@@ -116,9 +116,7 @@ class RegistryServer:
         await self._health.drain()
         # Watchers of health hear of it before their streams end, and balancers send their next call elsewhere.
         await asyncio.sleep(pause)
-        self.streams.drain()
-        while len(self.streams) and loop.time() < end:
-            await asyncio.sleep(0.02)
+        await self.streams.drain(max(0.0, end - loop.time()))
         # A caller that is still sending loses what it has not read yet when the connection closes under it: the
         # answers and statuses of its streams get a head start.
         await asyncio.sleep(pause)

@@ -1,6 +1,7 @@
 """The streams that are open: each ends when its caller may not call any more, and when the server drains."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from hutong_server.api import policy
@@ -19,6 +20,7 @@ class OpenStreams:
         self._book = book
         self._calls: dict[int, Call] = {}
         self._draining = False
+        self._none = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -35,6 +37,8 @@ class OpenStreams:
     def close(self, call: Call) -> None:
         """Forgets the stream."""
         self._calls.pop(id(call), None)
+        if self._draining and not self._calls:
+            self._none.set()
 
     def recheck(self) -> None:
         """Ends the streams whose callers may not call any more. To be called after each change of the rules."""
@@ -45,11 +49,14 @@ class OpenStreams:
             except HutongError as error:
                 _end(call, error)
 
-    def drain(self) -> None:
-        """Ends all streams, and those that still come."""
+    async def drain(self, seconds: float) -> None:
+        """Ends all streams, and those that still come; waits until none is left, so long at most."""
         self._draining = True
         for call in list(self._calls.values()):
             _end(call, _draining())
+        if self._calls:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._none.wait(), seconds)
 
 
 def _end(call: Call, error: HutongError) -> None:

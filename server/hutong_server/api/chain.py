@@ -1,0 +1,138 @@
+"""How a list of interceptors is put around the methods: once a method, not once a call.
+
+A wrapped method is an `async def (request or iterator, context)` for unary and streaming methods alike.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from hutong_server.api import policy
+from hutong_server.api.status import ERRORS, refusal
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.report import Issue, Severity
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Answer = Callable[[Any, Context], Awaitable[Any]]
+Decode = Callable[[bytes], Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Maybe: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+UNKNOWN_METHOD = "unknown"
+"""Stands for every method that the access table does not name, so that a scan of names cannot grow the metrics."""
+
+
+class Interceptor(Protocol):
+    """One entry of the list."""
+
+    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
+        """The method with this interceptor around it."""
+
+
+class Chain(grpc.aio.ServerInterceptor):
+    """The list as gRPC sees it: one interceptor, so that a call pays for the wrapping once in the server's life."""
+
+    def __init__(self, interceptors: Sequence[Interceptor]) -> None:
+        """`interceptors`: outermost first."""
+        self._interceptors = tuple(interceptors)
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Maybe]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Maybe:
+        """Gives the wrapped method; for one that does not exist, one that says so."""
+        inner = await continuation(handler_call_details) or _NO_METHOD
+        # What the access table does not name is one method to us, whether it exists or not: Policy denies it.
+        method = handler_call_details.method if handler_call_details.method in policy.ROLES else UNKNOWN_METHOD
+        known = self._wrapped.get(method)
+        if known is None or known[0] is not inner:
+            known = (inner, self._wrap(method, inner))
+            self._wrapped[method] = known
+        return known[1]
+
+    def _wrap(self, method: str, inner: Handler) -> Handler:
+        streaming = inner.request_streaming or inner.response_streaming
+        answer = _answer_of(inner)
+        for interceptor in reversed(self._interceptors):
+            answer = interceptor.wrap(method, answer, streaming)
+        kinds = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }
+        make: Any = kinds[inner.request_streaming, inner.response_streaming]
+        made: Handler = make(answer, _guarded(inner.request_deserializer), inner.response_serializer)
+        return made
+
+
+class Decoding:
+    """Refuses requests that are no messages, inside the list.
+
+    gRPC reads requests before it and would send the exception's text to whoever called; see `_guarded`.
+    """
+
+    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
+        """See the class."""
+
+        async def single(request: Any, context: Context) -> Any:
+            return await inner(_checked(request), context)
+
+        async def either(request: Any, context: Context) -> Any:
+            return await inner(_readable(request) if hasattr(request, "__aiter__") else _checked(request), context)
+
+        return either if streaming else single
+
+
+def _guarded(decode: Decode | None) -> Decode:
+    """What reads the requests of a method: gives a mark in place of one that cannot be read."""
+
+    def guarded(content: bytes) -> Any:
+        try:
+            return decode(content) if decode is not None else content
+        except DecodeError:
+            return _MALFORMED
+
+    return guarded
+
+
+_MALFORMED = object()
+
+
+def _checked(request: Any) -> Any:
+    if request is _MALFORMED:
+        fault = Issue(Severity.ERROR, Reason.REQUEST_INVALID.value, "request", "is not a message of this method")
+        raise HutongError(Reason.REQUEST_INVALID, ERRORS[Reason.REQUEST_INVALID].text, (fault,))
+    return request
+
+
+async def _readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _checked(request)
+
+
+async def _no_method(_: Any, __: Context) -> None:
+    raise refusal(Reason.METHOD_UNKNOWN)
+
+
+# A stream method, so that the answer does not wait for a request that may never come.
+_NO_METHOD: Handler = grpc.stream_stream_rpc_method_handler(_no_method)
+
+
+def _answer_of(handler: Handler) -> Answer:
+    """The method behind a handler as a plain coroutine function: a generator's items are written to the context."""
+    inner: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    if not inspect.isasyncgenfunction(inner):
+        plain: Answer = inner
+        return plain
+
+    async def answer(request: Any, context: Context) -> None:
+        async for response in inner(request, context):
+            await context.write(response)
+
+    return answer

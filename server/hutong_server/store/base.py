@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import Instant, ResultFacts, VersionKey
+from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
 
 T = TypeVar("T")
 
@@ -223,7 +224,7 @@ class ReportFilter:
     taken_before: Instant | None = None
 
 
-class Reader(Protocol):
+class Reader(CertificateReader, Protocol):
     """A consistent view of the store."""
 
     def catalog_version(self) -> int: ...
@@ -268,7 +269,7 @@ class Reader(Protocol):
         """Raises StoreUnavailable when the database does not answer."""
 
 
-class Writer(Reader, Protocol):
+class Writer(Reader, CertificateWriter, Protocol):
     """A transaction. Everything or nothing of a job is kept."""
 
     def lock(self, keys: Iterable[bytes]) -> None:

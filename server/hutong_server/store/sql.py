@@ -1,6 +1,7 @@
 """Reader and Writer of store/base.py over one transaction: each question is answered in the module of its resource."""
 
 from hutong_server.store import catalog as _catalog
+from hutong_server.store import certificates as _certificates
 from hutong_server.store import feeds as _feeds
 from hutong_server.store import held as _held
 from hutong_server.store import patients as _patients
@@ -39,6 +40,15 @@ class SqlReader(Transaction):
     feeds = _feeds.feeds
     prompts = _prompts.prompts
     access_records = _prompts.access_records
+    certificate = _certificates.certificate
+    certificate_of = _certificates.certificate_of
+    certificates = _certificates.certificates
+    revocations = _certificates.revocations
+    revoked_certificates = _certificates.revoked_certificates
+    certificate_days = _certificates.certificate_days
+    enrollment_token = _certificates.enrollment_token
+    enrollment = _certificates.enrollment
+    pending_enrollments = _certificates.pending_enrollments
 
     def ping(self) -> None:
         """See Reader."""
@@ -66,3 +76,6 @@ class SqlWriter(SqlReader):
     put_feed = _feeds.put_feed
     put_prompt = _prompts.put_prompt
     record = _prompts.record
+    put_certificate = _certificates.put_certificate
+    put_enrollment_token = _certificates.put_enrollment_token
+    use_challenge = _certificates.use_challenge

@@ -42,12 +42,14 @@ class Registry:
         self.store = store
         self.metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
+        self._documents = ThreadPoolExecutor(settings.document_threads, thread_name_prefix="hutong-read")
         seal_key = read_key_file(settings.seal_key)
         rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
         parts = Parts(
             store=store,
             threads=self._threads,
+            documents=self._documents,
             rules=rules,
             coverage=lambda: coverage.current,
             tokens=HmacTokens(read_key_file(settings.token_key)),
@@ -106,6 +108,7 @@ class Registry:
 
     def _close(self) -> None:
         self._threads.shutdown()
+        self._documents.shutdown()
         self.store.close()
         if self._metrics_server is not None:
             self._metrics_server.close()

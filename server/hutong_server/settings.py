@@ -79,7 +79,9 @@ class Settings(BaseSettings):
     stream_window: Annotated[int, Field(ge=1, le=1024)] = Field(
         16, description="Documents of one publishing stream in work at a time."
     )
-    worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(8, description="Threads that read documents and rows.")
+    # More of either makes both slower: they run Python, one at a time, and only hand the turn around.
+    worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads that answer from rows.")
+    document_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads that read documents.")
     rules_poll_seconds: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="How often a change of the rules by another process is looked for."
     )

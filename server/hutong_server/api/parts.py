@@ -33,6 +33,9 @@ class Parts:
 
     store: Store
     threads: Executor
+    """For what is answered from rows."""
+    documents: Executor
+    """For reading documents: apart, so that no chart waits behind a feed."""
     rules: RuleSnapshot
     coverage: Callable[[], Coverage]
     """The feeds as last looked at."""
@@ -46,8 +49,12 @@ class Parts:
     limits: Limits
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs work that takes a thread: reads, parsing, judging."""
+        """Runs work that takes a thread: reads, judging."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    async def parse(self, work: Callable[[], T]) -> T:
+        """Runs the reading of a document."""
+        return await asyncio.get_running_loop().run_in_executor(self.documents, work)
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Runs a read job."""

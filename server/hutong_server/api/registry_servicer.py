@@ -46,7 +46,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
     ) -> registry_service_pb2.PublishReportResponse:
         """See the contract."""
         parts, this = self._parts, call.current()
-        job = await parts.run(partial(self._prepare, request, this.peer, this.request_id, "", ""))
+        job = await parts.parse(partial(self._prepare, request, this.peer, this.request_id, "", ""))
         published = await self._keep(job)
         self._count(published)
         this.outcome = ",".join(sorted({each.outcome.value for each in published}))
@@ -102,7 +102,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             size = len(request.report.document)
             await window.enter(size)
             work = partial(self._document, request, this.peer, f"{this.request_id}.{number}", feed)
-            yield Sent(request.position, size, asyncio.ensure_future(self._parts.run(work)))
+            yield Sent(request.position, size, asyncio.ensure_future(self._parts.parse(work)))
 
     def _document(
         self, request: registry_service_pb2.PublishReportsRequest, caller: Caller, request_id: str, feed: str

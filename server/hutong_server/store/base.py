@@ -185,6 +185,12 @@ class AccessRecord:
     """On what ground a patient's results were looked at: "opt_out", "visit_authorization:card_read", "break_glass"."""
     withheld: tuple[tuple[bytes, int, str], ...] = ()
     """(report id, result's ordinal, reason) of what the patient's consent kept out of the answer; -1: the report."""
+    reason: str = ""
+    """Of a refused call: why."""
+    contents: tuple[RecordedReport, ...] = ()
+    """What of each report."""
+    detail: tuple[str, ...] = ()
+    """What else an auditor needs, e.g. what an administrator changed. No patient data."""
 
 
 @dataclass(frozen=True, slots=True)

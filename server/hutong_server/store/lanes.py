@@ -107,6 +107,7 @@ class _Lane:
                 for queued in ready:
                     if not queued.future.done():
                         queued.future.set_exception(StoreUnavailable(f"a write failed ({type(error).__name__})"))
+        self._end_log()
         self._discard()
 
     def _take(self) -> tuple[list[_Queued], bool]:
@@ -130,15 +131,18 @@ class _Lane:
             writer.begin_write()
             for queued in batch:
                 writer.command("SAVEPOINT job")
+                leaves = len(writer.pending)
                 try:
                     ran.append(_Ran(queued, value=queued.job(writer)))
                 except DRIVER_ERRORS:
                     raise
                 except Contended:
                     writer.command("ROLLBACK TO SAVEPOINT job")
+                    del writer.pending[leaves:]
                     later.append(queued)
                 except Exception as error:
                     writer.command("ROLLBACK TO SAVEPOINT job")
+                    del writer.pending[leaves:]
                     ran.append(_Ran(queued, error=error))
                 writer.command("RELEASE SAVEPOINT job")
             writer.commit()
@@ -196,6 +200,14 @@ class _Lane:
                 self._writer.rollback()
             except DRIVER_ERRORS:
                 self._discard()
+
+    def _end_log(self) -> None:
+        if self._writer is not None:
+            try:
+                self._writer.end_log()
+            except DRIVER_ERRORS:
+                # A later start finds it unfinished and says how far it came.
+                self._undo()
 
     def _discard(self) -> None:
         if self._writer is not None:

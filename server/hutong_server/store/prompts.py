@@ -4,15 +4,16 @@ from sqlalchemy import bindparam, select
 
 from hutong_server.store import tables
 from hutong_server.store.base import AccessRecord, Prompt
-from hutong_server.store.packing import join_keys, pack, part_keys, unpack
-from hutong_server.store.statements import Statement, insert, upsert
+from hutong_server.store.leaves import access_of
+from hutong_server.store.ledger import leaf_context, record_context
+from hutong_server.store.packing import pack, part_keys, unpack
+from hutong_server.store.statements import Statement, upsert
 from hutong_server.store.transaction import Transaction
 
-_PROMPT, _ACCESS = b"prompt", b"access"
+_PROMPT = b"prompt"
 
 _access = tables.access_record.c
 _PUT_PROMPT = upsert(tables.prompt)
-_RECORD = insert(tables.access_record)
 _RECORDS = Statement(
     select(tables.access_record)
     .where(_access.record_id > bindparam("after"))
@@ -47,39 +48,18 @@ def prompts(tx: Transaction, prompt_id: bytes) -> list[Prompt]:
     ]
 
 
-def record(tx: Transaction, access: AccessRecord) -> None:
-    """See Writer."""
-    keys = join_keys(access.patient_keys)
-    body = (
-        access.certificate,
-        access.request_id,
-        access.practitioner,
-        access.department,
-        access.encounter,
-        access.encounter_class,
-        access.purpose,
-        access.prompt_id,
-        access.reports,
-        access.consent_basis,
-        access.withheld,
-    )
-    tx.run(
-        _RECORD,
-        at=access.at,
-        method=access.method,
-        institution=access.institution,
-        role=access.role,
-        outcome=access.outcome,
-        patient_keys=keys,
-        body=tx.sealer.seal(pack(body), _ACCESS + access.at.to_bytes(8, "big", signed=True) + keys),
-    )
-
-
 def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[tuple[int, AccessRecord]]:
     """(number, record) after a number, in the order of the numbers."""
     found = []
-    for number, at, method, institution, role, outcome, keys, sealed in tx.rows(_RECORDS, after=after, limit=limit):
-        opened = unpack(tx.sealer.open(sealed, _ACCESS + at.to_bytes(8, "big", signed=True) + keys))
+    for row in tx.rows(_RECORDS, after=after, limit=limit):
+        number, at, method, institution, role, outcome, keys, sealed, log_id, index, _ = row
+        context = record_context(at, keys) if log_id is None else leaf_context(log_id, index)
+        plain = tx.sealer.open(sealed, context)
+        if plain.startswith(b"{"):
+            found.append((number, access_of(plain)))
+            continue
+        # A record of before the ledger.
+        opened = unpack(plain)
         certificate, request_id, practitioner, department, encounter, encounter_class, purpose, prompt, ids = opened[:9]
         access = AccessRecord(
             at=at,

@@ -1,5 +1,7 @@
 """Reader and Writer of store/base.py over one transaction: each question is answered in the module of its resource."""
 
+from typing import Any
+
 from hutong_server.store import catalog as _catalog
 from hutong_server.store import certificates as _certificates
 from hutong_server.store import feeds as _feeds
@@ -8,6 +10,8 @@ from hutong_server.store import patients as _patients
 from hutong_server.store import prompts as _prompts
 from hutong_server.store import reports as _reports
 from hutong_server.store import steps as _steps
+from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Sealer
+from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
 from hutong_server.store.transaction import Transaction
 
 __all__ = ["SqlReader", "SqlWriter"]
@@ -56,9 +60,63 @@ class SqlReader(Transaction):
 
 
 class SqlWriter(SqlReader):
-    """The Writer."""
+    """The Writer. One that is given a ledger is a log of it: the commit writes the leaves first."""
 
-    __slots__ = ()
+    __slots__ = ("_at", "_ledger", "_log", "pending")
+
+    def __init__(self, connection: Any, database: str, sealer: Sealer, ledger: Ledger | None = None) -> None:
+        super().__init__(connection, database, sealer)
+        self._ledger = ledger
+        self._log: LedgerLog | None = None
+        self._at = 0
+        self.pending: list[Pending] = []
+        """Leaves of the jobs that have run. Who rolls back to a savepoint takes off what came after it."""
+
+    def record(self, access: AccessRecord) -> None:
+        """See Writer."""
+        self.pending.append(pending_of(access))
+
+    def begin_write(self) -> None:
+        """See Transaction."""
+        self.pending.clear()
+        super().begin_write()
+
+    def rollback(self) -> None:
+        """See Transaction."""
+        self.pending.clear()
+        super().rollback()
+
+    def commit(self) -> None:
+        """Writes the leaves, signs what the log has come to, and makes it all durable."""
+        written: Committed | None = None
+        if self.pending and self._ledger is None:
+            write_outside(self, self.pending)
+        elif self.pending and self._ledger is not None:
+            written = write_leaves(self, self._ledger, self._log or self._ledger.new_log(), self.pending)
+            self._at = self.pending[-1].access.at
+        self._commit(written)
+
+    def end_log(self) -> None:
+        """Writes the end of this writer's log, in a transaction of its own."""
+        if self._log is not None and self._ledger is not None:
+            self.begin_write()
+            trees = end_log(self, self._ledger, self._log, self._at)
+            self._commit(Committed(self._log, trees))
+            self._log = None
+
+    def _commit(self, written: Committed | None) -> None:
+        try:
+            super().commit()
+        except BaseException:
+            # Whether it is durable is not known: this log is not continued, the next leaves begin another.
+            self._log = None
+            raise
+        self.pending.clear()
+        if written is not None and self._ledger is not None:
+            written.log.advance()
+            self._log = written.log
+            for log_id, tree in written.trees:
+                self._ledger.committed(log_id, tree)
 
     put_institution = _catalog.put_institution
     apply_catalog = _catalog.apply_catalog
@@ -75,7 +133,6 @@ class SqlWriter(SqlReader):
     remove_held = _held.remove_held
     put_feed = _feeds.put_feed
     put_prompt = _prompts.put_prompt
-    record = _prompts.record
     put_certificate = _certificates.put_certificate
     put_enrollment_token = _certificates.put_enrollment_token
     use_challenge = _certificates.use_challenge

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hutong_server.store.base import Reader, Sealer, StoreUnavailable, Writer
+from hutong_server.store.base import Ledger, Reader, Sealer, StoreUnavailable, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
 from hutong_server.store.sql import SqlReader, SqlWriter
@@ -23,10 +23,13 @@ _NO_CONNECTION: tuple[type[Exception], ...] = (SQLAlchemyError, *DRIVER_ERRORS)
 class SqlStore:
     """See Store. Made by open_store."""
 
-    def __init__(self, engine: Engine, sealer: Sealer, *, lanes: int, queue_limit: int) -> None:
+    def __init__(
+        self, engine: Engine, sealer: Sealer, *, lanes: int, queue_limit: int, ledger: Ledger | None = None
+    ) -> None:
         self._engine = engine
         self._database = engine.dialect.name
         self._sealer = sealer
+        self._ledger = ledger
         self._closed = False
         # SQLite has one writer at a time.
         self._lanes = Lanes(self._writer, 1 if self._database == "sqlite" else lanes, queue_limit)
@@ -90,7 +93,7 @@ class SqlStore:
         connection = pooled.driver_connection
         # A lane keeps its connection: it is none of the pool's.
         pooled.detach()
-        return SqlWriter(connection, self._database, self._sealer)
+        return SqlWriter(connection, self._database, self._sealer, self._ledger)
 
 
 def open_store(
@@ -101,11 +104,13 @@ def open_store(
     lanes: int = 2,
     queue_limit: int = QUEUE_LIMIT,
     timeout_ms: int = BUSY_MS,
+    ledger: Ledger | None = None,
 ) -> SqlStore:
     """Opens the store at a database URL whose schema is in place (see migrations).
 
     `pool_size`: connections for reads. `lanes`: committing connections beside them (PostgreSQL; SQLite has one).
     `queue_limit`: write jobs that may wait; more raise StoreOverloaded. `timeout_ms`: a statement's, and a lock's.
+    `ledger`: makes every access record a leaf of a log; without it, records stand outside and verify as such.
     Raises UnsafeSettings when a commit could be lost, StoreUnavailable when the database does not answer.
     """
     engine = make_engine(url, pool_size=pool_size, timeout_ms=timeout_ms)
@@ -113,4 +118,4 @@ def open_store(
         engine.raw_connection().close()
     except _NO_CONNECTION as error:
         raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
-    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit)
+    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit, ledger=ledger)

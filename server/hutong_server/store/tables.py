@@ -182,7 +182,12 @@ access_record = Table(
     Column("role", TEXT, nullable=False),
     Column("outcome", TEXT, nullable=False),
     Column("patient_keys", BLOB, nullable=False),  # 16 bytes each
-    Column("body", BLOB, nullable=False),  # sealed: who exactly, why, which encounter, which reports
+    Column("body", BLOB, nullable=False),  # sealed: the leaf; before the ledger: who exactly, why, which reports
+    # Where it stands in the ledger; null in rows of before it.
+    Column("log_id", KEY),
+    Column("leaf_index", BigInteger),
+    Column("leaf_hash", BLOB),
+    Index("ix_access_record_log_id_leaf_index", "log_id", "leaf_index", unique=True),
 )
 
 # Last, because they stand on the metadata above.

@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -33,7 +33,7 @@ class Contended(BaseException):
 class Transaction:
     """What the resource modules are given as `tx`."""
 
-    __slots__ = ("_execute", "connection", "database", "may_wait", "sealer")
+    __slots__ = ("_execute", "_execute_many", "connection", "database", "may_wait", "sealer")
 
     def __init__(self, connection: Any, database: str, sealer: Sealer) -> None:
         self.connection = connection
@@ -41,7 +41,8 @@ class Transaction:
         self.sealer = sealer
         self.may_wait = True
         """Whether lock() waits. A job that shares its transaction must not: it would hold others' locks meanwhile."""
-        self._execute = connection.cursor(binary=True).execute if database == "postgresql" else connection.execute
+        target = connection.cursor(binary=True) if database == "postgresql" else connection
+        self._execute, self._execute_many = target.execute, target.executemany
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows."""
@@ -59,6 +60,14 @@ class Transaction:
         """Changes rows."""
         compiled = statement.on(self.database)
         self._execute(compiled.text, compiled.values(values))
+
+    def run_many(self, statement: Statement, many: Sequence[Mapping[str, Any]]) -> None:
+        """Changes rows by one statement, once for each of `many`."""
+        compiled = statement.on(self.database)
+        if len(many) == 1:
+            self._execute(compiled.text, compiled.values(many[0]))
+        elif many:
+            self._execute_many(compiled.text, [compiled.values(values) for values in many])
 
     def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:
         """All rows over a list of values, which may be empty or long."""

@@ -11,6 +11,8 @@ from hutong_server.domain.person import NameRule
 from hutong_server.domain.recognition import (
     Agreement,
     Alike,
+    ConsentBasis,
+    ConsentRule,
     Dates,
     Dimension,
     Group,
@@ -24,6 +26,7 @@ from hutong_server.domain.recognition import (
     Region,
     RegionSet,
     RepeatGround,
+    SensitiveCategory,
     Specialty,
     Tier,
     TimeBase,
@@ -65,6 +68,7 @@ def build_rule_book(version: int, institutions: Iterable[Institution], rows: Ite
         vocabulary=[_term(body) for body in each("vocabulary")],
         region_sets=region_sets,
         identifier_systems=[_identifier_system(body) for body in each("identifier_system")],
+        sensitive=[_sensitive(body) for body in each("sensitive_category")],
     )
 
 
@@ -86,6 +90,31 @@ def _policy(body: Body) -> Policy:
         critical_flags=tuple(body.get("critical_flags", default.critical_flags)),
         unknown_identifier_systems=body.get("unknown_identifier_systems", default.unknown_identifier_systems),
         regions=tuple(Region(each["code"], each["name"], each["mark"]) for each in body.get("regions", ())),
+        consent=_consent(body.get("consent", {})),
+    )
+
+
+def _consent(body: Body) -> ConsentRule:
+    default = ConsentRule()
+    return ConsentRule(
+        basis=ConsentBasis(body.get("basis", default.basis)),
+        count_withheld=body.get("count_withheld", default.count_withheld),
+        break_glass_hours=body.get("break_glass_hours", default.break_glass_hours),
+    )
+
+
+def _sensitive(body: Body) -> SensitiveCategory:
+    return SensitiveCategory(
+        code=body["code"],
+        name_zh=body["name_zh"],
+        name_en=body["name_en"],
+        items=tuple(body.get("items", ())),
+        codes=(
+            *((each["system"], each["code"]) for each in body.get("codes", ())),
+            *(("", text) for text in body.get("texts", ())),
+        ),
+        report_categories=tuple(body.get("report_categories", ())),
+        needs_grant=body.get("needs_grant", True),
     )
 
 

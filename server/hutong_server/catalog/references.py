@@ -131,7 +131,7 @@ def _references(kind: str, body: Body) -> Iterator[_Reference]:
         yield _Reference("institution", body["institution"], ("institution",))
     if kind == "grant":
         yield _Reference("range", body["range"], ("range",))
-    if kind in ("grant", "rule"):
+    if kind in ("grant", "rule", "sensitive_category"):
         for number, word in enumerate(body.get("items", ())):
             if word.startswith("class:"):
                 yield _Reference("class", word.removeprefix("class:"), ("items", number))

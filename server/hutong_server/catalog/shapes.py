@@ -29,7 +29,7 @@ from hutong_server.domain.days import zone_of
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, Strength
 from hutong_server.domain.mapping import ANY
 from hutong_server.domain.person import NameRule
-from hutong_server.domain.recognition import Alike, Dimension, QualityOf, Specialty, Tier, TimeBase
+from hutong_server.domain.recognition import Alike, ConsentBasis, Dimension, QualityOf, Specialty, Tier, TimeBase
 
 Body = dict[str, Any]
 """Canonical content of an entry, as JSON has it."""
@@ -57,6 +57,8 @@ _TERM = text(r"[A-Z0-9][A-Z0-9_\-]{0,63}", "a term of the vocabulary (capitals, 
 _CODES = Field(many(CODE))
 _REGIONS = Field(many(REGION))
 _ITEMS = text(r"\*|[A-Za-z0-9][A-Za-z0-9_.\-]*|class:\S+", "an item code, class:NAME, laboratory, examination or *")
+_ITEMS_OR_CLASSES = text(r"[A-Za-z0-9][A-Za-z0-9_.\-]*|class:\S+", "an item code or class:NAME")
+_CODINGS = Field(many(record({"system": Field(URI, True), "code": Field(text(), True)})))
 _INSTITUTION = text(r"\*|[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", "an institution's code or *")
 
 _GROUP = Field(
@@ -138,6 +140,11 @@ def _check_vocabulary(body: Body, entry: Entry) -> None:
         entry.faults.add(entry.places[()], "a term without codes and texts is never stated")
 
 
+def _check_sensitive_category(body: Body, entry: Entry) -> None:
+    if not any(body.get(name) for name in ("items", "codes", "texts", "report_categories")):
+        entry.faults.add(entry.places[()], "a category without items, codes, texts and report_categories holds nothing")
+
+
 INSTITUTION = Shape(
     kind="institution",
     section="institutions",
@@ -168,6 +175,15 @@ SHAPES: tuple[Shape, ...] = (
             "regions": Field(
                 many(record({"code": Field(REGION, True), "name": Field(text(), True), "mark": Field(text(), True)}))
             ),
+            "consent": Field(
+                record(
+                    {
+                        "basis": Field(one_of(ConsentBasis, "basis of consent")),
+                        "count_withheld": Field(flag),
+                        "break_glass_hours": Field(whole(1, 168)),
+                    }
+                )
+            ),
         },
         key=_policy_key,
         check=_check_policy,
@@ -197,7 +213,7 @@ SHAPES: tuple[Shape, ...] = (
             "term": Field(_TERM, required=True),
             "name_zh": _TEXT,
             "name_en": _TEXT,
-            "codes": Field(many(record({"system": Field(URI, True), "code": Field(text(), True)}))),
+            "codes": _CODINGS,
             "texts": Field(many(text())),
         },
         key=_key("dimension", "term"),
@@ -305,6 +321,22 @@ SHAPES: tuple[Shape, ...] = (
             "alliances": Field(many(text())),
         },
         key=_key("code"),
+    ),
+    Shape(
+        kind="sensitive_category",
+        section="sensitive_categories",
+        fields={
+            "code": Field(CODE, required=True),
+            "name_zh": Field(text(), required=True),
+            "name_en": Field(text(), required=True),
+            "items": Field(many(_ITEMS_OR_CLASSES)),
+            "codes": _CODINGS,
+            "texts": Field(many(text())),
+            "report_categories": Field(many(text())),
+            "needs_grant": Field(flag),
+        },
+        key=_key("code"),
+        check=_check_sensitive_category,
     ),
 )
 """Every kind, institutions first."""

@@ -222,6 +222,44 @@ class Agreement:
     dates: Dates = field(default=Dates())
 
 
+class ConsentBasis(StrEnum):
+    """On what ground a patient's results may be looked at."""
+
+    OPT_OUT = "opt_out"
+    """Unless the patient objects."""
+    VISIT_AUTHORIZATION = "visit_authorization"
+    """When the caller declares how the patient authorised it at this visit (card read, code scanned, …)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRule:
+    """The region's rule of consent."""
+
+    basis: ConsentBasis = ConsentBasis.OPT_OUT
+    count_withheld: bool = False
+    """Whether an answer may say how many results it leaves out: one number, never by item or institution."""
+    break_glass_hours: int = 24
+    """For how long a declared emergency opens what is withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensitiveCategory:
+    """Results that are told apart for what they may reveal (HIV, genetics, …). A report or result belongs to it by any
+    of what is listed."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    items: tuple[str, ...] = ()
+    """Recognised items, or "class:NAME": every code that is mapped to one of them by the institution or for all."""
+    codes: tuple[CodeKey, ...] = ()
+    """(system, code) of a result, of a part of it, or of the report; texts as ("", text)."""
+    report_categories: tuple[str, ...] = ()
+    """Category codes of reports, e.g. "GE"; the whole report then belongs to it."""
+    needs_grant: bool = True
+    """Withheld unless the patient allows it. False: open unless the patient withholds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the region has decided for itself."""
@@ -235,3 +273,4 @@ class Policy:
     """"local": an identifier of a system that the region does not list counts within its assigner; "ignore": not."""
     regions: tuple[Region, ...] = ()
     """Regions whose marks are known here, beside "national" (全国HR)."""
+    consent: ConsentRule = field(default=ConsentRule())

@@ -21,9 +21,11 @@ from hutong_server.domain.recognition import (
     RecognizedItem,
     RegionSet,
     RepeatGround,
+    SensitiveCategory,
     VocabularyTerm,
 )
 from hutong_server.domain.report import Instant, Party, RawIdentifier, ResultFacts
+from hutong_server.domain.sensitivity import Sensitivity
 from hutong_server.domain.standing import Parties, Standing, Standings
 
 __all__ = ["Day", "Mapped", "RuleBook", "Standing", "zone_of"]
@@ -47,6 +49,7 @@ class RuleBook:
         vocabulary: Iterable[VocabularyTerm] = (),
         region_sets: Iterable[RegionSet] = (),
         identifier_systems: Iterable[IdentifierSystem] = (),
+        sensitive: Iterable[SensitiveCategory] = (),
     ) -> None:
         self.version = version
         self.policy = policy or Policy()
@@ -62,6 +65,7 @@ class RuleBook:
             ends = (each.publisher, each.performer)
             self.agreements[ends] = (*self.agreements.get(ends, ()), each.dates)
         self._index = ItemIndex(items, mappings, self.vocabulary)
+        self.sensitivity = Sensitivity(sensitive, self.items, self.mappings)
         self._standings = Standings(self.institutions, self.rules, grants, self.region_sets)
         self._named = _names(self.institutions.values())
         self._calendar = Calendar(

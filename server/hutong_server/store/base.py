@@ -10,9 +10,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
+from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.recognition import Institution
-from hutong_server.domain.report import Instant, ResultFacts, VersionKey
+from hutong_server.domain.report import CodeKey, Instant, ResultFacts, VersionKey
 from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
 
 T = TypeVar("T")
@@ -53,6 +54,12 @@ class StoredReport:
     """What a list shows of the report, in the wire form that api/ chose. Opaque here."""
     categories: tuple[str, ...] = ()
     """Category codes of the source, e.g. "LAB"."""
+    codes: tuple[CodeKey, ...] = ()
+    """What the report itself is called, for telling what is sensitive."""
+    parts: tuple[tuple[CodeKey, ...], ...] = ()
+    """By result: what its components are called, and by what other words it is; for telling what is sensitive."""
+    partly_withheld: bool = False
+    """Never stored: set by the gate when `results` lacks some, so that nothing is shown which covers them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +275,16 @@ class Reader(CertificateReader, Protocol):
         """Steps that concern any of the records, newest first."""
 
     def step(self, step_id: bytes) -> PatientStep | None: ...
+    def consent(self, keys: Sequence[PatientKey]) -> tuple[list[Directive], list[Opening]]:
+        """Directives and openings under these keys, in force or not, any order. One indexed range read."""
+
+    def opening(self, key: PatientKey, opening_id: bytes) -> Opening | None: ...
+    def openings(self, after: tuple[Instant, bytes] | None, limit: int, *, closed: bool = False) -> list[Opening]:
+        """Openings that wait for a review, and with `closed` all, oldest first; `after` is (opened_at, id)."""
+
+    def openings_waiting(self) -> int:
+        """How many openings wait for a review."""
+
     def institution_counts(self, code: str) -> tuple[int, int]:
         """(reports visible, reports held) of an institution."""
 
@@ -313,6 +330,12 @@ class Writer(Reader, CertificateWriter, Protocol):
     def put_feed(self, status: FeedStatus) -> None: ...
     def put_prompt(self, prompt: Prompt) -> None:
         """Adds, or replaces what a repeat found."""
+
+    def put_directive(self, directive: Directive) -> None:
+        """Adds or replaces by (patient key, id)."""
+
+    def put_opening(self, opening: Opening) -> None:
+        """Adds or replaces by (patient key, id)."""
 
     def record(self, access: AccessRecord) -> None: ...
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from hutong_server.store import catalog as _catalog
 from hutong_server.store import certificates as _certificates
+from hutong_server.store import consent as _consent
 from hutong_server.store import feeds as _feeds
 from hutong_server.store import held as _held
 from hutong_server.store import patients as _patients
@@ -40,6 +41,10 @@ class SqlReader(Transaction):
     institution_counts = _reports.institution_counts
     held = _held.held
     held_report = _held.held_report
+    consent = _consent.consent
+    opening = _consent.opening
+    openings = _consent.openings
+    openings_waiting = _consent.openings_waiting
     feed = _feeds.feed
     feeds = _feeds.feeds
     prompts = _prompts.prompts
@@ -132,6 +137,8 @@ class SqlWriter(SqlReader):
     put_held = _held.put_held
     remove_held = _held.remove_held
     put_feed = _feeds.put_feed
+    put_directive = _consent.put_directive
+    put_opening = _consent.put_opening
     put_prompt = _prompts.put_prompt
     put_certificate = _certificates.put_certificate
     put_enrollment_token = _certificates.put_enrollment_token

@@ -160,6 +160,8 @@ def _put(
             details=tuple(b"" for _ in rows.details) if withdrawn else rows.details,
             header=rows.header,
             categories=rows.categories,
+            codes=rows.codes,
+            parts=rows.parts,
         ),
         held=identity.held,
     )

@@ -1,0 +1,80 @@
+"""Which results are sensitive: they belong to a category of the catalogue by what they are called.
+
+Doubt makes sensitive: a code counts when any mapping of the institution, or of everybody, leads to an item of the
+category, on whatever day and whatever specimen.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from hutong_server.domain.mapping import ANY, code_key
+from hutong_server.domain.memory import Memory
+from hutong_server.domain.recognition import Mapping as CodeMapping
+from hutong_server.domain.recognition import RecognizedItem, SensitiveCategory
+from hutong_server.domain.report import CodeKey
+
+Categories = frozenset[str]
+"""Codes of categories."""
+
+NOTHING: Categories = frozenset()
+
+
+class Sensitivity:
+    """The categories of a region, indexed. Safe to share between threads."""
+
+    def __init__(
+        self,
+        categories: Iterable[SensitiveCategory],
+        items: Mapping[str, tuple[RecognizedItem, ...]],
+        mappings: Mapping[tuple[str, str, str], tuple[CodeMapping, ...]],
+    ) -> None:
+        """`mappings` by (institution, system, code) as code_key(...) writes them."""
+        self.categories = {each.code: each for each in categories}
+        self.needing_grant: Categories = frozenset(each.code for each in self.categories.values() if each.needs_grant)
+        """Categories that are withheld unless the patient allows them."""
+        self._of_code: dict[tuple[str, str, str], Categories] = {}
+        self._of_report_category: dict[str, Categories] = {}
+        for each in self.categories.values():
+            self._index(each, items, mappings)
+        self._known: Memory[tuple[tuple[str, ...], tuple[CodeKey, ...]], Categories] = Memory()
+
+    def _index(
+        self,
+        category: SensitiveCategory,
+        items: Mapping[str, tuple[RecognizedItem, ...]],
+        mappings: Mapping[tuple[str, str, str], tuple[CodeMapping, ...]],
+    ) -> None:
+        own = frozenset({category.code})
+        for word in category.report_categories:
+            self._of_report_category[word.casefold()] = self._of_report_category.get(word.casefold(), NOTHING) | own
+        keys = {(ANY, *code_key(system, code)) for system, code in category.codes}
+        named = {
+            code
+            for code, versions in items.items()
+            if code in category.items or any(f"class:{each.item_class}" in category.items for each in versions)
+        }
+        # An item that the catalogue does not hold (any more) may still be mapped to.
+        named |= {word for word in category.items if not word.startswith("class:")}
+        keys |= {key for key, each in mappings.items() if any(mapping.item in named for mapping in each)}
+        for key in keys:
+            self._of_code[key] = self._of_code.get(key, NOTHING) | own
+
+    def of_codes(self, codes: tuple[CodeKey, ...], *institutions: str) -> Categories:
+        """Categories of what is called by these codes and texts, as any of the institutions uses them."""
+        if not self._of_code:
+            return NOTHING
+        known = self._known.get((institutions, codes))
+        if known is None:
+            found = (
+                self._of_code.get((institution, *code_key(*code)), NOTHING)
+                for code in codes
+                for institution in (*institutions, ANY)
+            )
+            known = self._known.keep((institutions, codes), NOTHING.union(*found))
+        return known
+
+    def of_report(self, report_categories: Iterable[str], codes: tuple[CodeKey, ...], issuer: str) -> Categories:
+        """Categories of a whole report: by its category codes, and by what it is called."""
+        if not self.categories:
+            return NOTHING
+        by_category = (self._of_report_category.get(word.casefold(), NOTHING) for word in report_categories)
+        return self.of_codes(codes, issuer).union(*by_category)

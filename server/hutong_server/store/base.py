@@ -77,6 +77,8 @@ class ReportVersion:
     images: bytes
     """Wire form of the images, opaque here."""
     path: str = ""
+    institution: str = ""
+    """Code of the publishing institution, to which the document is bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,35 @@ class FeedStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DataKey:
+    """A key that is kept in the database, wrapped under the key-encryption key."""
+
+    number: int
+    """1 to 65,535; stands in what the key seals."""
+    purpose: str
+    """seal, token, digest, ids."""
+    suite: str
+    state: str
+    """coming: known everywhere before it is used. current. former: still looked for. closed: tokens only, may not be
+    written any more. retired: in no use, kept for a while."""
+    made: Instant
+    changed: Instant
+    wraps: tuple[tuple[bytes, bytes], ...]
+    """(id of the key-encryption key, wrapped key)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One batch of a walk over rows."""
+
+    last: tuple[object, ...] | None
+    """Key of the last row seen; None at the end."""
+    changed: int = 0
+    broken: int = 0
+    """Rows that do not open, and were left as they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFilter:
     """A page of the report rows of one person."""
 
@@ -288,6 +319,18 @@ class Reader(CertificateReader, Protocol):
     def institution_counts(self, code: str) -> tuple[int, int]:
         """(reports visible, reports held) of an institution."""
 
+    def data_keys(self) -> list[DataKey]:
+        """All keys of the store, by number."""
+
+    def sealed_anything(self) -> bool:
+        """Whether anything of a patient or an access is kept yet."""
+
+    def seal_uses(self) -> dict[bytes, dict[str, int]]:
+        """First bytes of sealed blobs → how many begin so, by table.column."""
+
+    def token_uses(self) -> dict[int, tuple[int, int]]:
+        """Token key → (tokens, those of them that cannot be made again because their identifier is not kept)."""
+
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
 
@@ -338,6 +381,38 @@ class Writer(Reader, CertificateWriter, Protocol):
         """Adds or replaces by (patient key, id)."""
 
     def record(self, access: AccessRecord) -> None: ...
+    def put_data_key(self, key: DataKey) -> None:
+        """Adds or replaces, wraps included."""
+
+    def remove_data_key(self, number: int) -> None:
+        """Destroys a key: what it seals can never be opened again."""
+
+    def reseal(self, place: str, prefix: bytes, after: tuple[object, ...] | None, limit: int) -> Swept:
+        """Seals anew, in the order of their keys, blobs at a place of seal_uses() that begin otherwise."""
+
+    def retoken(self, key: int, after: tuple[object, ...] | None, limit: int) -> Swept:
+        """Makes anew, under the token key of this number, tokens of other keys whose identifier is kept."""
+
+    def retoken_held(self, key: int, after: tuple[object, ...] | None, limit: int) -> Swept:
+        """The same for the tokens that held reports came with."""
+
+
+class PatientToken(bytes):
+    """A token that knows how it was made, so that it can be made again under another key. Compares as its bytes."""
+
+    identifier: bytes
+    """The normalised identifier: sealed beside the token, shown nowhere."""
+    key: int
+    """Number of the token key."""
+    also: tuple[bytes, ...]
+    """What it is under the other keys that count while token keys are exchanged."""
+
+    @classmethod
+    def of(cls, token: bytes, identifier: bytes, key: int, also: tuple[bytes, ...] = ()) -> "PatientToken":
+        """A token made of `identifier`."""
+        made = cls(token)
+        made.identifier, made.key, made.also = identifier, key, also
+        return made
 
 
 class StoreUnavailable(Exception):
@@ -418,8 +493,14 @@ class Sealer(Protocol):
 class Tokens(Protocol):
     """Keyed digests."""
 
-    def patient(self, system: str, assigner: str, value: str) -> bytes:
-        """Token of a normalised patient identifier: 32 bytes of HMAC-SHA-256 under the token key."""
+    def patient(self, system: str, assigner: str, value: str) -> PatientToken:
+        """Token of a normalised patient identifier: 32 bytes of HMAC under the token key."""
+
+    def remade(self, identifier: bytes) -> PatientToken:
+        """The token of PatientToken.identifier under the token key of now."""
+
+    def lasting(self, token: bytes) -> bytes:
+        """What stands for a token in digests: stays the same when the token key is exchanged."""
 
     def digest(self, purpose: str, *parts: str) -> bytes:
         """Keyed digest (32 bytes) of the parts, apart from that of every other purpose."""

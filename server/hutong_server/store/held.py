@@ -1,10 +1,12 @@
 """Reports that wait for an administrator to say whose they are."""
 
+from typing import Any
+
 from sqlalchemy import bindparam, delete, select, tuple_
 
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
-from hutong_server.store.base import HeldReport
+from hutong_server.store.base import HeldReport, PatientToken, SealBroken, Swept
 from hutong_server.store.packing import pack, pack_demographics, unpack, unpack_demographics
 from hutong_server.store.patients import open_patient
 from hutong_server.store.statements import Statement, upsert
@@ -24,6 +26,12 @@ _AFTER = Statement(
     _WAITING.where(tuple_(_held.received, _held.held_id) > tuple_(bindparam("after_received"), bindparam("after_id")))
 )
 _ONE = Statement(select(tables.held_report).where(_held.held_id == bindparam("of_id")))
+_ALL_AFTER = Statement(
+    select(tables.held_report)
+    .where(_held.held_id > bindparam("after_id"))
+    .order_by(_held.held_id)
+    .limit(bindparam("limit"))
+)
 _PUT = upsert(tables.held_report)
 _REMOVE = Statement(delete(tables.held_report).where(_held.held_id == bindparam("of_id")))
 
@@ -45,7 +53,8 @@ def held_report(tx: Transaction, held_id: bytes) -> HeldReport | None:
 
 def put_held(tx: Transaction, held: HeldReport) -> None:
     """See Writer. Opens a record for its key, so that it is part of a person once it is placed."""
-    body = (held.patient_key, held.institution, held.reason, pack_demographics(held.demographics), held.tokens)
+    tokens = tuple(_with_origin(token) for token in held.tokens)
+    body = (held.patient_key, held.institution, held.reason, pack_demographics(held.demographics), tokens)
     tx.run(
         _PUT,
         held_id=held.held_id,
@@ -64,6 +73,36 @@ def remove_held(tx: Transaction, held_id: bytes) -> None:
 def _opened(tx: Transaction, row: Row) -> HeldReport:
     held_id, received, placed, sealed = row
     key, institution, reason, demographics, tokens = unpack(tx.sealer.open(sealed, _HELD + held_id))
+    made = tuple(_of_now(tx, token) for token in tokens)
     return HeldReport(
-        held_id, key, institution, received, reason, unpack_demographics(demographics), tokens, bool(placed)
+        held_id, key, institution, received, reason, unpack_demographics(demographics), made, bool(placed)
     )
+
+
+def _with_origin(token: bytes) -> Any:
+    return (bytes(token), token.identifier, token.key) if isinstance(token, PatientToken) else token
+
+
+def _of_now(tx: Transaction, kept: Any) -> bytes:
+    """A token under the token key of now. One of before identifiers were kept stays what it was."""
+    if isinstance(kept, bytes):
+        return kept
+    token, identifier, key = kept
+    return PatientToken.of(token, identifier, key) if tx.tokens is None else tx.tokens.remade(identifier)
+
+
+def retoken_held(tx: Transaction, key: int, after: tuple[Any, ...] | None, limit: int) -> Swept:
+    """See Writer. `broken` counts reports with a token that cannot be made again."""
+    rows = tx.rows(_ALL_AFTER, after_id=after[0] if after else b"", limit=limit)
+    changed = broken = 0
+    for row in rows:
+        try:
+            tokens = unpack(tx.sealer.open(row[3], _HELD + row[0]))[4]
+        except SealBroken:
+            broken += 1
+            continue
+        broken += any(isinstance(token, bytes) for token in tokens)
+        if any(not isinstance(token, bytes) and token[2] != key for token in tokens):
+            put_held(tx, _opened(tx, row))
+            changed += 1
+    return Swept((rows[-1][0],) if len(rows) == limit else None, changed, broken)

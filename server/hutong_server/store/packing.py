@@ -27,9 +27,16 @@ def unpack(packed: bytes) -> Any:
     return msgpack.unpackb(packed, use_list=False, unicode_errors="surrogatepass")
 
 
-def version_context(place: bytes, key: PatientKey, report_id: bytes, version: int) -> bytes:
+def version_context(place: bytes, key: PatientKey, report_id: bytes, version: int, institution: str | None) -> bytes:
     """Context of a blob that belongs to one version of a report. `place` names the table and column."""
-    return place + key + report_id + version.to_bytes(8, "big")
+    return place + key + report_id + version.to_bytes(8, "big") + (institution or "").encode()
+
+
+def sealed_context(
+    sealed: bytes, place: bytes, key: PatientKey, report_id: bytes, version: int, institution: str | None
+) -> bytes:
+    """Context under which such a blob was sealed: those of the first form were not bound to the institution."""
+    return version_context(place, key, report_id, version, "" if sealed[:1] == b"\x01" else institution)
 
 
 def pack_demographics(said: Demographics) -> tuple[Any, ...]:

@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import PatientRecordRow
+from hutong_server.store.keys import names_of, put_tokens
+from hutong_server.store.keys import remove_tokens as forget_tokens
 from hutong_server.store.packing import pack, pack_demographics, unpack, unpack_demographics
 from hutong_server.store.statements import Statement, StatementOver, insert_new
 from hutong_server.store.transaction import Row, Transaction
@@ -50,16 +52,12 @@ _SHOWN = StatementOver(
 _MEMBER_KEYS = StatementOver(lambda persons: select(_patient.key, _patient.person).where(_patient.person.in_(persons)))
 _PERSON_KEYS = StatementOver(lambda keys: select(_patient.key, _patient.person).where(_patient.key.in_(keys)))
 _OPEN = insert_new(tables.patient)
-_ADD_TOKEN = insert_new(tables.patient_token)
-_REMOVE_TOKEN = Statement(
-    delete(tables.patient_token).where(_token.token == bindparam("of_token"), _token.patient_key == bindparam("of_key"))
-)
 _MOVE = Statement(update(tables.patient).where(_patient.key == bindparam("of_key")).values(person=bindparam("into")))
 
 
 def persons(tx: Transaction, tokens: Sequence[bytes]) -> list[Person]:
     """See Reader."""
-    return _persons(tx, tx.rows_over(_PERSONS, sorted(set(tokens))))
+    return _persons(tx, tx.rows_over(_PERSONS, sorted({name for token in tokens for name in names_of(token)})))
 
 
 def person_of(tx: Transaction, key: PatientKey) -> Person | None:
@@ -108,14 +106,12 @@ def open_patient(
 
 def add_tokens(tx: Transaction, key: PatientKey, tokens: Sequence[bytes]) -> None:
     """See Writer."""
-    for token in tokens:
-        tx.run(_ADD_TOKEN, token=token, patient_key=key)
+    put_tokens(tx, key, tokens)
 
 
 def remove_tokens(tx: Transaction, key: PatientKey, tokens: Sequence[bytes]) -> None:
     """See Writer."""
-    for token in tokens:
-        tx.run(_REMOVE_TOKEN, of_token=token, of_key=key)
+    forget_tokens(tx, key, tokens)
 
 
 def members(tx: Transaction, keys: Sequence[PatientKey]) -> dict[PatientKey, PatientKey]:

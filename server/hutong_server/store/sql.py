@@ -7,9 +7,11 @@ from hutong_server.store import certificates as _certificates
 from hutong_server.store import consent as _consent
 from hutong_server.store import feeds as _feeds
 from hutong_server.store import held as _held
+from hutong_server.store import keys as _keys
 from hutong_server.store import patients as _patients
 from hutong_server.store import prompts as _prompts
 from hutong_server.store import reports as _reports
+from hutong_server.store import resealing as _resealing
 from hutong_server.store import steps as _steps
 from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Sealer
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
@@ -58,6 +60,10 @@ class SqlReader(Transaction):
     enrollment_token = _certificates.enrollment_token
     enrollment = _certificates.enrollment
     pending_enrollments = _certificates.pending_enrollments
+    data_keys = _keys.data_keys
+    sealed_anything = _keys.sealed_anything
+    token_uses = _keys.token_uses
+    seal_uses = _resealing.seal_uses
 
     def ping(self) -> None:
         """See Reader."""
@@ -139,6 +145,11 @@ class SqlWriter(SqlReader):
     put_feed = _feeds.put_feed
     put_directive = _consent.put_directive
     put_opening = _consent.put_opening
+    put_data_key = _keys.put_data_key
+    remove_data_key = _keys.remove_data_key
+    retoken = _keys.retoken
+    retoken_held = _held.retoken_held
+    reseal = _resealing.reseal
     put_prompt = _prompts.put_prompt
     put_certificate = _certificates.put_certificate
     put_enrollment_token = _certificates.put_enrollment_token

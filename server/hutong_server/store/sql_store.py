@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hutong_server.store.base import Ledger, Reader, Sealer, StoreUnavailable, Writer
+from hutong_server.store.base import Ledger, Reader, Sealer, StoreUnavailable, Tokens, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
 from hutong_server.store.sql import SqlReader, SqlWriter
@@ -30,9 +30,14 @@ class SqlStore:
         self._database = engine.dialect.name
         self._sealer = sealer
         self._ledger = ledger
+        self._tokens: Tokens | None = None
         self._closed = False
         # SQLite has one writer at a time.
         self._lanes = Lanes(self._writer, 1 if self._database == "sqlite" else lanes, queue_limit)
+
+    def use_tokens(self, tokens: Tokens) -> None:
+        """From the next connection on, tokens that were kept in sealed blobs are made anew with these."""
+        self._tokens = tokens
 
     def read(self, job: Callable[[Reader], T]) -> T:
         """See Store. A connection that turns out to be dead is replaced once."""
@@ -49,6 +54,7 @@ class SqlStore:
         pooled = self._connected()
         try:
             reader = SqlReader(pooled.driver_connection, self._database, self._sealer)
+            reader.tokens = self._tokens
             reader.begin_read()
             value = job(reader)
             reader.commit()
@@ -93,7 +99,9 @@ class SqlStore:
         connection = pooled.driver_connection
         # A lane keeps its connection: it is none of the pool's.
         pooled.detach()
-        return SqlWriter(connection, self._database, self._sealer, self._ledger)
+        writer = SqlWriter(connection, self._database, self._sealer, self._ledger)
+        writer.tokens = self._tokens
+        return writer
 
 
 def open_store(

@@ -85,6 +85,9 @@ patient_token = Table(
     metadata,
     Column("token", KEY, primary_key=True),
     Column("patient_key", KEY, primary_key=True),
+    # Null in rows of before keys could be exchanged: the first token key, and an identifier that was not kept.
+    Column("token_key", Integer),
+    Column("identifier", BLOB),  # sealed: what the token was made of
     sqlite_with_rowid=False,
 )
 
@@ -148,6 +151,7 @@ report_version = Table(
     Column("head", BLOB, nullable=False),  # sealed
     Column("images", BLOB, nullable=False),  # sealed
     Column("document", BLOB, nullable=False),  # compressed, sealed
+    Column("institution", TEXT),  # bound to the blobs; null in rows of before it was
 )
 
 feed_status = Table(

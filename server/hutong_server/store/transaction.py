@@ -2,12 +2,12 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
 
-from hutong_server.store.base import Sealer
+from hutong_server.store.base import PatientToken, Sealer, Tokens
 from hutong_server.store.statements import Statement, StatementOver
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error)
@@ -33,12 +33,14 @@ class Contended(BaseException):
 class Transaction:
     """What the resource modules are given as `tx`."""
 
-    __slots__ = ("_execute", "_execute_many", "connection", "database", "may_wait", "sealer")
+    __slots__ = ("_execute", "_execute_many", "connection", "database", "may_wait", "sealer", "tokens")
 
     def __init__(self, connection: Any, database: str, sealer: Sealer) -> None:
         self.connection = connection
         self.database = database
         self.sealer = sealer
+        self.tokens: Tokens | None = None
+        """Makes anew the tokens that were kept in a sealed blob; None: they are as they were."""
         self.may_wait = True
         """Whether lock() waits. A job that shares its transaction must not: it would hold others' locks meanwhile."""
         target = connection.cursor(binary=True) if database == "postgresql" else connection
@@ -102,11 +104,19 @@ class Transaction:
         """See Writer. One order for all, so that no two jobs wait for each other. SQLite has one writer anyway."""
         if self.database == "sqlite":
             return
-        numbers = sorted({_number(key) for key in keys})
+        numbers = sorted({_number(key) for key in _all_names(keys)})
         if self.may_wait:
             self.command(_LOCK, (numbers,))
         elif not self.command(_TRY_LOCK, (numbers,))[0][0]:
             raise Contended
+
+
+def _all_names(keys: Iterable[bytes]) -> Iterator[bytes]:
+    """While token keys are exchanged, two servers may make different tokens of one identifier: both are locked."""
+    for key in keys:
+        yield key
+        if isinstance(key, PatientToken):
+            yield from key.also
 
 
 def _number(key: bytes) -> int:

@@ -1,7 +1,8 @@
 """Key files: 32 random bytes as 64 hexadecimal digits and a line end, readable by their owner only.
 
-Two files hold all secrets of the store: the token key (who is who) and the seal key (what is said of them). Losing one
-loses the data; they are backed up apart from the database. Every other key is derived from them (HKDF, RFC 5869).
+The key-encryption key wraps the keys of the store, which live in its database: losing the one file loses the data, so
+it is backed up, apart from the database. The first token key (who is who) and the first seal key (what is said of
+them) are read from files when a database is first used; once they are exchanged, those files are of no more use.
 """
 
 import os
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 KEY_SIZE = 32
 TOKEN_KEY_FILE = "token.key"  # noqa: S105  a file's name
 SEAL_KEY_FILE = "seal.key"
+KEK_FILE = "kek.key"
 
 _MOST_BYTES = 4096
 # 32 random bytes hold fewer different ones than this less than once in 10^12 keys.

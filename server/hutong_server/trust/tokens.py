@@ -1,30 +1,95 @@
 """Keyed digests: the same identifier gives the same token, and nobody without the key can make or reverse one."""
 
-import hashlib
-import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from hutong_server.trust.keys import derive
+from hutong_server.store.base import PatientToken
+from hutong_server.trust.suites import AES, Suite
+
+FIRST_TOKEN_KEY = 2
+"""Number of the token key that was read from the token key file."""
+
+_PATIENT = "hutong patient tokens 1"
+_DIGEST = "hutong digests 1"
 
 
-class HmacTokens:
-    """Tokens of store/base.py: HMAC-SHA-256 over the parts, each with its length, apart by purpose."""
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A token key, ready for use."""
 
-    def __init__(self, token_key: bytes) -> None:
-        self._patient_key = derive(token_key, "hutong patient tokens 1")
-        self._digest_key = derive(token_key, "hutong digests 1")
+    number: int
+    suite: Suite
+    key: bytes
 
-    def patient(self, system: str, assigner: str, value: str) -> bytes:
+    @classmethod
+    def of(cls, number: int, suite: Suite, material: bytes) -> "TokenKey":
+        """Derives what makes patient tokens."""
+        return cls(number, suite, suite.derive(material, _PATIENT))
+
+    def token(self, message: bytes) -> bytes:
+        """Of an identifier as _message puts it."""
+        return self.suite.mac(self.key, message)
+
+
+class KeyedTokens:
+    """Tokens of store/base.py: HMAC over the parts, each with its length, apart by purpose.
+
+    While token keys are exchanged, each patient token knows what it is under the others that count. Digests have a
+    key of their own, which stays: the reports that they name can then be found whatever became of the token key.
+    """
+
+    def __init__(self, fresh: Callable[[], None] = lambda: None) -> None:
+        """`fresh` is called before keys are used; it may call use()."""
+        self._fresh = fresh
+        self._current: TokenKey
+        self._others: tuple[TokenKey, ...] = ()
+        self._lasting: TokenKey
+        self._digest_key = b""
+
+    def use(self, current: TokenKey, others: Sequence[TokenKey], digest_suite: Suite, digest_material: bytes) -> None:
+        """From now on tokens are made under `current`, and looked for under `others` too."""
+        self._lasting = TokenKey.of(FIRST_TOKEN_KEY, digest_suite, digest_material)
+        self._digest_key = digest_suite.derive(digest_material, _DIGEST)
+        self._current, self._others = current, tuple(others)
+
+    @property
+    def current(self) -> int:
+        """Number of the key under which tokens are made."""
+        return self._current.number
+
+    def patient(self, system: str, assigner: str, value: str) -> PatientToken:
         """See Tokens."""
-        return _mac(self._patient_key, (system, assigner, value))
+        return self.remade(_message((system, assigner, value)))
+
+    def remade(self, identifier: bytes) -> PatientToken:
+        """See Tokens."""
+        self._fresh()
+        also = tuple([key.token(identifier) for key in self._others])
+        return PatientToken.of(self._current.token(identifier), identifier, self._current.number, also)
+
+    def lasting(self, token: bytes) -> bytes:
+        """See Tokens."""
+        if not isinstance(token, PatientToken) or (
+            token.key == self._lasting.number and self._current.suite is self._lasting.suite
+        ):
+            return bytes(token)
+        return self._lasting.token(token.identifier)
 
     def digest(self, purpose: str, *parts: str) -> bytes:
         """See Tokens."""
-        return _mac(self._digest_key, (purpose, *parts))
+        self._fresh()
+        return self._lasting.suite.mac(self._digest_key, _message((purpose, *parts)))
 
 
-def _mac(key: bytes, parts: Iterable[str]) -> bytes:
+class HmacTokens(KeyedTokens):
+    """Tokens over the first token key alone: HMAC-SHA-256."""
+
+    def __init__(self, token_key: bytes) -> None:
+        super().__init__()
+        self.use(TokenKey.of(FIRST_TOKEN_KEY, AES, token_key), (), AES, token_key)
+
+
+def _message(parts: Iterable[str]) -> bytes:
     # With its length before each part, no two lists of parts give the same message.
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-    return hmac.digest(key, message, hashlib.sha256)
+    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)

@@ -203,7 +203,19 @@ def _withdrawn(head: VersionHead) -> bool:
 def _put_version(new: Prepared, writer: Writer, key: PatientKey, report_id: bytes, version: int, now: Instant) -> None:
     images = new.rows.images if new.rows else b""
     writer.put_version(
-        ReportVersion(key, report_id, version, new.digest, new.order, new.status, now, new.document, images, new.path)
+        ReportVersion(
+            key,
+            report_id,
+            version,
+            new.digest,
+            new.order,
+            new.status,
+            now,
+            new.document,
+            images,
+            new.path,
+            new.institution,
+        )
     )
 
 

@@ -165,7 +165,7 @@ def _identity_key(reading: Report | Withdrawal, own: str, patient: Sequence[byte
     parts = reading.derived_identity
     if parts and parts[0] == "facts":
         # Facts alone are not unique among patients; the identifiers are.
-        parts = (*parts, *sorted(token.hex() for token in patient))
+        parts = (*parts, *sorted(tokens.lasting(token).hex() for token in patient))
     return tokens.digest("report-derived", own, *parts)
 
 

@@ -138,8 +138,17 @@ def test_what_was_sealed_opens_for_ever() -> None:
 
 def test_a_seal_is_aes_256_gcm_over_the_header_and_the_context() -> None:
     sealed = SEALER.seal(b"plain", b"context")
-    cipher = AESGCM(derive(KEY, f"hutong seal 1 {sealed[1]}"))
-    assert cipher.decrypt(sealed[2:14], sealed[14:], sealed[:2] + b"context") == b"plain"
+    assert sealed[:3] == b"\x02\x00\x01"
+    cipher = AESGCM(derive(KEY, f"hutong seal 2 {sealed[3]}"))
+    assert cipher.decrypt(sealed[4:16], sealed[16:], sealed[:4] + b"context") == b"plain"
+
+
+def test_what_was_sealed_before_there_were_several_keys_opens_for_ever() -> None:
+    cipher = AESGCM(derive(KEY, "hutong seal 1 7"))
+    sealed = b"\x01\x07" + b"n" * 12 + cipher.encrypt(b"n" * 12, b"plain", b"\x01\x07context")
+    assert SEALER.open(sealed, b"context") == b"plain"
+    with pytest.raises(SealBroken):
+        SEALER.open(sealed, b"elsewhere")
 
 
 @given(st.binary(max_size=200), st.binary(max_size=40))

@@ -24,6 +24,8 @@ class Sample:
     material: Material = _NO_MATERIAL
     time: Instant | None = None
     other_subject: bool = False
+    modified: bool = False
+    """It carries a modifier that the registry does not know: it may be no sample of a patient at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Defaults:
     performer_words: str
     reader_words: str
     modified: bool
-    """The report carries a modifier that the registry does not know; it modifies its results too."""
+    """The report or its patient carries a modifier that the registry does not know; it modifies the results too."""
 
 
 def sample(context: Context, source: Resource, subject: Subject) -> Sample:
@@ -66,7 +68,12 @@ def sample(context: Context, source: Resource, subject: Subject) -> Sample:
     first = samples[0].material
     alike = not said and all(s.material[:2] == first[:2] for s in samples)
     times = [s.time for s in samples if s.time is not None]
-    return Sample(first if alike else _NO_MATERIAL, min(times, default=None), any(s.other_subject for s in samples))
+    return Sample(
+        first if alike else _NO_MATERIAL,
+        min(times, default=None),
+        any(s.other_subject for s in samples),
+        any(s.modified for s in samples),
+    )
 
 
 def _sample(context: Context, specimen: Resource, subject: Subject) -> Sample:
@@ -79,7 +86,9 @@ def _sample(context: Context, specimen: Resource, subject: Subject) -> Sample:
     except TimeFault as error:
         context.warn(error.reason, located(specimen, f"collection.{error.where}"), error.message)
     other = not is_same(context, subject, child(specimen.body, "subject"), specimen)
-    result = context.samples[id(specimen)] = Sample(material(context, specimen), time, other)
+    result = context.samples[id(specimen)] = Sample(
+        material(context, specimen), time, other, is_modified(context, specimen)
+    )
     return result
 
 
@@ -114,7 +123,8 @@ def read_defaults(context: Context, subject: Subject, effective: Taken, issued: 
         readers=parties.parties(context, report, "resultsInterpreter"),
         performer_words=parties.words(context, report, "performer") or "; ".join(p.name for p in performers if p.name),
         reader_words=parties.words(context, report, "resultsInterpreter"),
-        modified=is_modified(context, report),
+        modified=is_modified(context, report)
+        or (subject.patient is not None and is_modified(context, subject.patient)),
     )
 
 

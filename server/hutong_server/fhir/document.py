@@ -8,7 +8,7 @@ from hutong_server.domain.errors import Reason
 from hutong_server.fhir.json_text import JsonText, Node, document_fault
 from hutong_server.fhir.json_trace import trace
 from hutong_server.fhir.shape import CHECKED_TYPES
-from hutong_server.fhir.text_faults import TextFault, cleaned, text_faults
+from hutong_server.fhir.text_faults import TWICE, TextFault, cleaned, text_faults
 
 _MOST_NESTED: Final = 5
 """Bundles within Bundles (batch-response) are opened to this depth."""
@@ -177,12 +177,9 @@ def _resource(json: JsonText, path: str, entry: _Entry, scope: Scope) -> Resourc
     found: tuple[TextFault, ...] = ()
     if entry.duplicated:
         traced = trace(json.text, entry.start, entry.end, path)
-        found = tuple(
-            TextFault(p.removeprefix(path).lstrip("."), Reason.NOT_JSON, "stands twice in one object")
-            for p in traced.duplicates
-        )
+        found = tuple(TextFault(p.removeprefix(path).lstrip("."), Reason.NOT_JSON, TWICE[0]) for p in traced.duplicates)
         if not found or not traced.complete:
-            found += (TextFault("", Reason.NOT_JSON, "a key stands twice in one object"),)
+            found += (TextFault("", Reason.NOT_JSON, TWICE[1]),)
     body = raw
     if _ESCAPE.search(json.text, entry.start, entry.end):
         strings = text_faults(raw)

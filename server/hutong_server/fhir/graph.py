@@ -32,6 +32,7 @@ class Graph:
         self.root = root
         self._indexes: dict[int, _Index] = {}
         self._contained: dict[int, list[Resource]] = {}
+        self._contained_by_id: dict[int, dict[str, list[Resource]]] = {}
 
     def find(self, reference: str, source: Resource) -> list[Resource]:
         """What a literal reference of `source` leads to: nothing, one resource, or several that differ.
@@ -67,7 +68,12 @@ class Graph:
         holder = source.container or source
         if not fragment:
             return [holder]
-        return _distinct([r for r in self.contained(holder) if r.id == fragment])
+        by_id = self._contained_by_id.get(id(holder))
+        if by_id is None:
+            by_id = self._contained_by_id[id(holder)] = {}
+            for resource in self.contained(holder):
+                by_id.setdefault(resource.id, []).append(resource)
+        return _distinct(by_id.get(fragment, []))
 
     def _lookup(self, reference: str, source: Resource, scope: Scope) -> list[Resource]:
         index = self._indexes.get(id(scope))
@@ -99,8 +105,8 @@ class Graph:
         match = _LITERAL.fullmatch(holder.full_url.partition(_HISTORY)[0])
         if match and match["base"]:
             found = index.by_url.get(f"{match['base']}/{kind}/{ident}")
-            if found:
-                return found
+            # An entry of another server is somebody else's, even under the same id.
+            return found or [r for r in index.by_id.get((kind, ident), []) if _server(r) in ("", match["base"])]
         return index.by_id.get((kind, ident), [])
 
 
@@ -122,6 +128,12 @@ def _contained(node: Node, index: int, holder: Resource) -> Resource:
     )
 
 
+def _server(resource: Resource) -> str:
+    """The server that the resource's fullUrl names; "" for a urn or none."""
+    match = _LITERAL.fullmatch(resource.full_url.partition(_HISTORY)[0])
+    return (match["base"] or "") if match else ""
+
+
 def _meta(resource: Resource) -> Node:
     meta = resource.body.get("meta")
     return meta if isinstance(meta, dict) else {}
@@ -132,7 +144,14 @@ def _newest(found: list[Resource]) -> list[Resource]:
         return found
     found = _distinct(found)
     versions = [text(_meta(r), "versionId") for r in found]
-    if len(found) > 1 and len(set(versions)) == len(found) and all(v.isascii() and v.isdigit() for v in versions):
+    # Of two servers, the same id names two resources, not two versions of one.
+    one = len({_server(r) for r in found}) == 1
+    if (
+        one
+        and len(found) > 1
+        and len(set(versions)) == len(found)
+        and all(v.isascii() and v.isdigit() for v in versions)
+    ):
         return [max(found, key=lambda r: int(text(_meta(r), "versionId")[:18]))]
     return found
 

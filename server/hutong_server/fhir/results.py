@@ -159,13 +159,15 @@ def _result(context: Context, defaults: Defaults, source: Resource, ordinal: int
     flags |= _subject_flags(context, defaults, source)
     if own.other_subject:
         flags |= ResultFlag.OTHER_SUBJECT
-    if defaults.modified or is_modified(context, source):
+    if defaults.modified or own.modified or is_modified(context, source):
         flags |= ResultFlag.UNKNOWN_MODIFIER
     if seen.present:
         flags |= ResultFlag.IMAGES_PRESENT
     found = values.value(body) if readable else None
     parts = tuple(values.component(c) for c in children(body, "component")) if readable else ()
-    if found is not None or any(part.value is not None for part in parts):
+    # A value beside the reason why there is none (FHIR obs-6 forbids it) is shown, and not relied on.
+    absent = "dataAbsentReason" in body
+    if (found is not None and not absent) or any(part.value is not None and not part.absent_reason for part in parts):
         flags |= ResultFlag.HAS_VALUE
     said = values.interpretation(body)
     if not _CRITICAL.isdisjoint((*said, *(i for part in parts for i in part.interpretation))):

@@ -13,6 +13,7 @@ from hutong_server.fhir.document import Resource
 from hutong_server.fhir.elements import child, children, indexed, text
 from hutong_server.fhir.graph import identifiers, logical_identifiers, target_type
 from hutong_server.fhir.json_text import Node
+from hutong_server.fhir.text_faults import TWICE
 from hutong_server.fhir.times import TimeFault
 from hutong_server.fhir.validation import is_reference
 
@@ -62,6 +63,10 @@ def read_subject(context: Context) -> Subject | Issue:
         if literal and not own:
             context.warn(Reason.REFERENCE_UNRESOLVED, f"{path}.reference", "leads to nothing in the document")
         return Subject(reference, report, None, own, RawDemographics())
+    doubled = next((f for f in target.text_faults if f.message in TWICE and _tells_who(f.path)), None)
+    if doubled is not None:
+        # Which of the two is meant cannot be told, and with it whose report this is.
+        return fault(Reason.PATIENT_AMBIGUOUS, located(target, doubled.path), doubled.message)
     if _disagree(reference, target):
         return fault(Reason.PATIENT_AMBIGUOUS, f"{path}.identifier", "is not an identifier of the patient referred to")
     context.sound(target)
@@ -69,6 +74,10 @@ def read_subject(context: Context) -> Subject | Issue:
     known = {(i.system, i.value) for i in listed}
     added = tuple(i for i in own if (i.system, i.value) not in known)
     return Subject(reference, report, target, listed + added, _demographics(context, target))
+
+
+def _tells_who(path: str) -> bool:
+    return path.partition(".")[0].partition("[")[0] in ("", "id", "identifier", "name", "birthDate", "gender")
 
 
 def _logical(reference: Node, path: str) -> tuple[RawIdentifier, ...]:
@@ -139,7 +148,11 @@ def is_same(context: Context, subject: Subject, reference: Node, source: Resourc
         if len(found) > 1:
             return False
         if found:
-            return subject.patient is not None and _same_patient(found[0], subject.patient)
+            return (
+                subject.patient is not None
+                and not _disagree(reference, found[0])
+                and _same_patient(found[0], subject.patient)
+            )
         if literal.startswith("#"):
             return False
         own = [mine]
@@ -165,8 +178,13 @@ def _same_patient(a: Resource, b: Resource) -> bool:
     if a is b or a.raw == b.raw:
         return True
     shared = {key for key in identifiers(a.body) if key[0]} & set(identifiers(b.body))
-    # A newborn may be published under the mother's number: one number does not make one person.
-    return a.type == b.type and bool(shared) and not contradict(_plain(a.body), _plain(b.body), NameRule.EXACT)
+    if a.type != b.type or not shared:
+        return False
+    # A newborn may be published under the mother's number, and without name or birth date yet: one number does not
+    # make one person, and silence does not either.
+    one, other = _plain(a.body), _plain(b.body)
+    told = (one.names and other.names) or (one.birth_date and other.birth_date)
+    return bool(told) and not contradict(one, other, NameRule.EXACT)
 
 
 def _plain(body: Node) -> Demographics:

@@ -14,6 +14,10 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MOST_FAULTS: Final = 50
 
 
+TWICE: Final = ("stands twice in one object", "a key stands twice in one object")
+"""Messages of a key that stands twice, and of one whose place was not looked for."""
+
+
 class TextFault(NamedTuple):
     """A string or key that cannot be used."""
 

@@ -116,7 +116,7 @@ def whole(context: Context, defaults: Defaults, status: Status, code: Concept, r
         flags |= ResultFlag.CRITICAL
     if defaults.pictures.present:
         flags |= ResultFlag.IMAGES_PRESENT
-    if defaults.modified:
+    if defaults.modified or defaults.sample.modified:
         flags |= ResultFlag.UNKNOWN_MODIFIER
     if defaults.sample.other_subject:
         flags |= ResultFlag.OTHER_SUBJECT

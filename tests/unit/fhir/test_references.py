@@ -2,8 +2,19 @@
 
 import pytest
 from hutong_server.domain.report import ResultFlag
+from hutong_server.fhir.document import Resource
 
-from tests.unit.fhir.builders import accepted, bundle, coded, flags, observation, patient, refused, report, told
+from tests.unit.fhir.builders import (
+    accepted,
+    bundle,
+    coded,
+    flags,
+    observation,
+    patient,
+    refused,
+    report,
+    told,
+)
 
 URN = "urn:uuid:5b0e3ac0-1111-4000-8000-000000000000"
 
@@ -114,3 +125,39 @@ def test_a_bundle_of_any_type(kind):
 def test_two_patients_under_one_reference():
     body = bundle(report("Observation/o"), patient(), patient(birthDate="1999-09-09"), observation(), urls=False)
     assert told(refused(body).issues) == {("PATIENT_AMBIGUOUS", "Bundle.entry[0].resource.subject")}
+
+
+def of_servers(*patients, urls):
+    body = bundle(report("Observation/o"), *patients, observation())
+    for entry, url in zip(body["entry"][1:], urls, strict=False):
+        entry["fullUrl"] = url
+    return body
+
+
+def test_a_relative_reference_never_leads_to_another_server():
+    body = of_servers(patient(number="990400198001011246"), urls=["http://other.example/fhir/Patient/p"])
+    found = accepted(body)
+    assert not found.identifiers
+    assert ("REFERENCE_UNRESOLVED", "Bundle.entry[0].resource.subject.reference") in told(found.issues)
+
+
+def test_one_id_on_two_servers_is_not_two_versions_of_one_patient():
+    mine, other = patient(meta={"versionId": "1"}), patient(number="990400198001011246", meta={"versionId": "7"})
+    body = of_servers(mine, other, urls=["http://a.example/Patient/p", "http://b.example/Patient/p"])
+    del body["entry"][0]["fullUrl"]
+    assert ("PATIENT_AMBIGUOUS", "Bundle.entry[0].resource.subject") in told(refused(body).issues)
+
+
+def test_many_contained_resources_are_not_each_looked_for_among_all(monkeypatch):
+    asked = []
+
+    def ident(resource):
+        asked.append(resource)
+        return resource.body.get("id", "")
+
+    monkeypatch.setattr(Resource, "id", property(ident))
+    names = [f"o{n}" for n in range(200)]
+    contained = [observation(name, subject={"reference": "#p"}) for name in names]
+    body = report(*(f"#{n}" for n in names), contained=[patient(), *contained], subject={"reference": "#p"})
+    assert len(accepted(body).results) == len(names)
+    assert len(asked) < 10 * len(names)

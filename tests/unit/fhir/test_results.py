@@ -260,6 +260,24 @@ def test_a_modifier_that_is_not_known(of_result, of_report):
     assert "UNREADABLE" not in flags(result)
 
 
+MODIFIER = [{"url": "http://x/control", "valueBoolean": True}]
+
+
+@pytest.mark.parametrize("kind", ["Specimen", "Patient"])
+def test_a_modifier_of_the_specimen_or_the_patient_modifies_the_result(kind):
+    specimen = {"resourceType": "Specimen", "id": "s", "type": {"text": "血清"}}
+    somebody = patient()
+    {"Specimen": specimen, "Patient": somebody}[kind]["modifierExtension"] = MODIFIER
+    body = bundle(report("Observation/o"), somebody, observation(specimen={"reference": "Specimen/s"}), specimen)
+    assert "UNKNOWN_MODIFIER" in flags(accepted(body).results[0])
+
+
+def test_a_value_beside_the_reason_why_there_is_none_is_shown_and_not_relied_on():
+    result = one_result(observation(dataAbsentReason={"text": "error"}))
+    assert result.detail.value is not None
+    assert "HAS_VALUE" not in flags(result)
+
+
 # --- time ---
 
 SPECIMEN = {

@@ -1,9 +1,22 @@
 """Whose report it is, who performed it and who read it."""
 
+import json
+
 import pytest
 from hutong_server.domain.report import Party, RawDemographics, RawIdentifier
 
-from tests.unit.fhir.builders import NUMBER, RESIDENT, accepted, bundle, observation, patient, refused, report, told
+from tests.unit.fhir.builders import (
+    NUMBER,
+    RESIDENT,
+    accepted,
+    bundle,
+    flags,
+    observation,
+    patient,
+    refused,
+    report,
+    told,
+)
 
 PATIENT_PATH = "Bundle.entry[1].resource"
 
@@ -169,3 +182,33 @@ def test_readers_in_words():
     readers = [{"reference": "PractitionerRole/pr"}, {"reference": "Practitioner/doc"}]
     found = accepted(bundle(report("Observation/o", resultsInterpreter=readers), patient(), observation(), *STAFF))
     assert found.results[0].detail.reader == "李医生; 王医生"
+
+
+OTHER_NUMBER = "990400198001011246"
+NEWBORN = {"resourceType": "Patient", "id": "n", "identifier": [{"system": RESIDENT, "value": NUMBER}]}
+
+
+@pytest.mark.parametrize(
+    ("subject", "somebody", "same"),
+    [
+        ({"reference": "Patient/n"}, NEWBORN, False),
+        ({"reference": "Patient/n"}, {**NEWBORN, "gender": "female"}, False),
+        ({"reference": "Patient/n"}, {**NEWBORN, "birthDate": "2026-09-19"}, False),
+        ({"reference": "Patient/n"}, {**NEWBORN, "birthDate": "1980-01-01"}, True),
+        ({"reference": "Patient/p", "identifier": {"system": RESIDENT, "value": OTHER_NUMBER}}, NEWBORN, False),
+        ({"reference": "Patient/p", "identifier": {"system": RESIDENT, "value": NUMBER}}, NEWBORN, True),
+    ],
+)
+def test_one_number_does_not_make_one_person(subject, somebody, same):
+    found = accepted(bundle(report("Observation/o"), patient(), somebody, observation(subject=subject)))
+    assert ("OTHER_SUBJECT" in flags(found.results[0])) is not same
+
+
+@pytest.mark.parametrize("field", ["birthDate", "identifier", "name", "gender"])
+def test_a_patient_said_twice_is_nobody(field):
+    person = json.dumps(patient())
+    value = json.dumps(patient()[field])
+    document = json.dumps(bundle(report(), {"resourceType": "Patient", "id": "p"})).replace(
+        '{"resourceType": "Patient", "id": "p"}', f'{person[:-1]}, "{field}": {value}}}'
+    )
+    assert told(refused(document.encode()).issues) == {("PATIENT_AMBIGUOUS", f"{PATIENT_PATH}.{field}")}

@@ -66,13 +66,13 @@ def check_config() -> None:
 
 @keys.command("init")
 def keys_init() -> None:
-    """Make the two key files. Keys that are there are kept. Back them up apart from the database: without them the
+    """Make the key files. Keys that are there are kept. Back them up apart from the database: without them the
     store cannot be read.
     """
     from hutong_server.trust.keys import UnsafeKey, create_key_file, read_key_file
 
     settings = _settings()
-    for path in (settings.token_key, settings.seal_key):
+    for path in (settings.token_key, settings.seal_key, settings.ledger_key):
         try:
             create_key_file(path)
             print(f"made {path}")

@@ -25,6 +25,7 @@ from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.telemetry import Metrics, MetricsServer, log
 from hutong_server.trust.ids import SealedIds
 from hutong_server.trust.keys import read_key_file
+from hutong_server.trust.ledger import open_ledger
 from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.tokens import HmacTokens
 
@@ -138,10 +139,13 @@ def _open(settings: Settings) -> SqlStore:
     try:
         prepare_schema(settings.database_url)
         sealer = AesGcmSealer(read_key_file(settings.seal_key))
+        ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
         # Beside the workers, health, rules and coverage each look at the database.
-        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 3)
+        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 3, ledger=ledger)
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
+    except OSError as error:
+        raise SettingsError([f"HUTONG_LEDGER_EXPORT: {error.strerror}"]) from None
 
 
 def prepare_schema(url: str) -> None:

@@ -49,6 +49,10 @@ def _keys(settings: Settings) -> list[str]:
             read_key_file(path)
         except UnsafeKey as error:
             found.append(f"{variable}: {error} (make both with `hutong-server keys init`)")
+    try:
+        read_key_file(settings.ledger_key)
+    except UnsafeKey as error:
+        found.append(f"HUTONG_LEDGER_KEY: {error} (`hutong-server keys init` makes the key of the access ledger)")
     return found
 
 

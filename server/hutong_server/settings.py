@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     tls_ca: Path = Field(Path("certs/ca.pem"), description="Authorities whose client certificates are accepted, PEM.")
     token_key: Path = Field(Path("var/keys/token.key"), description="Key of patient tokens; owner only.")
     seal_key: Path = Field(Path("var/keys/seal.key"), description="Key that seals payloads; owner only.")
+    ledger_key: Path = Field(
+        Path("var/keys/ledger.key"), description="Key that signs the access ledger's checkpoints; owner only."
+    )
+    ledger_export: str = Field(
+        "", description="Directory to which checkpoints are exported, best a write-once store; empty: none."
+    )
+    ledger_retention_days: Annotated[int, Field(ge=184, le=36525)] = Field(
+        1095, description="How long the access ledger is kept; `audit retain` cuts what is older. Never under 6 months."
+    )
     metrics_listen: str = Field("127.0.0.1:9464", description="Prometheus address; empty: off.")
     metrics_allow_remote: bool = Field(False, description="Let metrics listen beyond loopback.")
     default_deadline_seconds: Seconds = Field(30.0, description="Longest that a call without a deadline may take.")

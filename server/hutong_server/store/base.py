@@ -453,7 +453,10 @@ class LedgerLog(Protocol):
 
     log_id: bytes
     """Random 16 bytes."""
-    size: int
+
+    @property
+    def size(self) -> int:
+        """Leaves that are durable."""
 
     def signed(self, hashes: Sequence[bytes]) -> SignedTree:
         """The tree with these leaf hashes appended, signed. Changes nothing until `advance`."""
@@ -472,6 +475,9 @@ class Ledger(Protocol):
     def leaf_hash(self, leaf: bytes) -> bytes: ...
     def committed(self, log_id: bytes, tree: SignedTree) -> None:
         """Told after each commit, for the export of checkpoints. Returns at once."""
+
+    def close(self) -> None:
+        """Exports what is left."""
 
 
 ROOT_LOG = bytes(16)

@@ -80,6 +80,8 @@ class SqlStore:
     def close(self) -> None:
         """See Store."""
         self._lanes.close()
+        if self._ledger is not None:
+            self._ledger.close()
         self._closed = True
         self._engine.dispose()
 

@@ -1,13 +1,14 @@
 """The ledger as its writers hold it: a log for each committing lane, and the root log over them (store.base.Ledger)."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 from hutong_server.store.base import ROOT_LOG, SignedTree
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointKey
+from hutong_server.trust.keys import read_key_file
+from hutong_server.trust.ledger_export import CheckpointExport
 from hutong_server.trust.merkle import Frontier, leaf_hash
-
-Committed = Callable[[bytes, SignedTree], None]
 
 
 class MerkleLog:
@@ -42,10 +43,10 @@ class MerkleLog:
 class MerkleLedger:
     """Ledger of store/base.py."""
 
-    def __init__(self, key: CheckpointKey, committed: Committed | None = None) -> None:
-        """`committed` hears of every tree that has become durable, from the committing thread."""
+    def __init__(self, key: CheckpointKey, export: CheckpointExport | None = None) -> None:
+        """`export` hears of every tree that has become durable; closed with the ledger."""
         self._key = key
-        self._committed = committed
+        self._export = export
 
     def new_log(self) -> MerkleLog:
         """See Ledger."""
@@ -64,5 +65,19 @@ class MerkleLedger:
 
     def committed(self, log_id: bytes, tree: SignedTree) -> None:
         """See Ledger."""
-        if self._committed is not None:
-            self._committed(log_id, tree)
+        if self._export is not None:
+            self._export.put(log_id, tree)
+
+    def close(self) -> None:
+        """See Ledger."""
+        if self._export is not None:
+            self._export.close()
+
+
+def open_ledger(name: str, key_file: Path, export: str) -> MerkleLedger:
+    """The ledger of a registry. `export`: directory for checkpoints, or "".
+
+    Raises UnsafeKey for the key file, OSError for the directory.
+    """
+    key = CheckpointKey(name, read_key_file(key_file))
+    return MerkleLedger(key, CheckpointExport(Path(export), name) if export else None)

@@ -78,7 +78,7 @@ def test_a_log_goes_on_only_from_what_became_durable() -> None:
 def test_every_log_has_its_newest_checkpoint_exported_and_none_is_replaced(tmp_path: Path) -> None:
     directory = tmp_path / "out"
     export = CheckpointExport(directory, KEY.name)
-    ledger = MerkleLedger(KEY, export.put)
+    ledger = MerkleLedger(KEY, export)
     logs = [ledger.new_log() for _ in range(2)]
     for log in logs:
         for number in range(3):

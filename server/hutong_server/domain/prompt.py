@@ -66,17 +66,15 @@ def prompt(
 
 
 def _line(group: list[Judged]) -> Line | None:
-    reusable = [judged for judged in group if judged.verdict.reusable]
-    if not reusable:
+    best, than = None, (-_LATEST, -_LATEST)
+    for judged in group:
+        if judged.verdict.reusable and (best is None or _recency(judged) > than):
+            best, than = judged, _recency(judged)
+    if best is None or best.verdict.item is None:
         return None
-    best = max(reusable, key=_recency)
-    item = best.verdict.item
-    if item is None:
-        return None
-    than = _recency(best)
-    newest_first = sorted(group, key=_recency, reverse=True)
-    newer = tuple(judged for judged in newest_first if not judged.verdict.reusable and _recency(judged) > than)
-    return Line(item, best, newer)
+    newer = [judged for judged in group if not judged.verdict.reusable and _recency(judged) > than]
+    newer.sort(key=_recency, reverse=True)
+    return Line(best.verdict.item, best, tuple(newer))
 
 
 def _recency(judged: Judged) -> tuple[Instant, Instant]:

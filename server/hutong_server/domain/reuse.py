@@ -95,76 +95,126 @@ _TAKEN_BACK = frozenset(status.value for status in Status if status.withdraws)
 _OF_SPECIMEN = frozenset({Dimension.SPECIMEN, Dimension.COLLECTION})
 
 
+class _Judgment(NamedTuple):
+    """What is found of a result apart from its exact time: the same for every result that is alike in the key."""
+
+    item: RecognizedItem | None
+    before: tuple[NotReusable, ...]
+    """Reasons that are listed before those of time."""
+    after: tuple[NotReusable, ...]
+    """Reasons that are listed after them."""
+    mark: str
+    of_issue: bool
+    """The window counts from the time of issue."""
+    window: int
+    """Milliseconds."""
+
+
 def assess(result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook) -> Assessment:
     """Judges one result for one asker."""
-    _, status, flags, time, source, issued, *_ = result
-    _, issuer, report_status, withdrawn, superseded, disputed, report_issued, in_doubt, decided = report
-    asker, now = request
-    own = asker in (issuer, result.performer)
-    found: list[NotReusable] = []
-    if in_doubt:
-        found.append(NotReusable.PATIENT_IN_DOUBT)
-    if flags & _OTHER_SUBJECT:
-        found.append(NotReusable.OTHER_SUBJECT)
-    if withdrawn or report_status in _TAKEN_BACK or status in _TAKEN_BACK:
-        found.append(NotReusable.WITHDRAWN)
-    if superseded:
-        found.append(NotReusable.SUPERSEDED)
-    if disputed:
-        found.append(NotReusable.IDENTITY_DISPUTED)
-    if flags & _UNREADABLE:
-        found.append(NotReusable.UNREADABLE)
-    if status not in _FINAL or report_status not in _REPORT_STANDS:
-        found.append(NotReusable.NOT_FINAL)
-    if not flags & _HAS_VALUE:
-        found.append(NotReusable.NO_VALUE)
-    if own:
-        found.append(NotReusable.OWN_INSTITUTION)
-    if decided:
-        found.append(NotReusable.ALREADY_DECIDED)
-
+    time, source, issued = result[3:6]
+    now = request.now
     if issued is None:
-        issued = report_issued
+        issued = report.issued
     taken = time if source != _NO_TIME else None
     tested = taken if taken is not None else issued
+    item, before, after, mark, of_issue, window = _judgment(result, report, request, book, tested)
+    if item is None:
+        ahead = (NotReusable.OUTSIDE_WINDOW,) if tested is not None and tested > now else ()
+        return Assessment(None, False, None, "", before + ahead)
+    base = issued if of_issue else taken if source != _ISSUED else None
+    if base is not None and base <= now <= base + window and window > 0 and (tested is None or tested <= now):
+        if before or after:
+            return Assessment(item, False, None, "", before + after)
+        return Assessment(item, True, base + window, mark, ())
+    found = before
+    if base is None:
+        found += (NotReusable.TIME_UNKNOWN,)
+    if base is not None or (tested is not None and tested > now):
+        found += (NotReusable.OUTSIDE_WINDOW,)
+    return Assessment(item, False, None, "", found + after)
+
+
+def _judgment(
+    result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook, tested: Instant | None
+) -> _Judgment:
+    if tested is None or book.suspends_quality:
+        return _judge(result, report, request, book, tested)
+    _, of_items, of_rules = book.day(tested)
+    # Everything but the times and the number of the result.
+    key = (
+        report[1:6],
+        report[7:],
+        request.institution,
+        result[1:3],
+        of_items,
+        of_rules,
+        book.day(request.now).of_rules,
+        result[6:],
+    )
+    known: _Judgment | None = book.judgments.get(key)
+    if known is None:
+        known = _judge(result, report, request, book, tested)
+        book.judgments.keep(key, known)
+    return known
+
+
+def _judge(
+    result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook, tested: Instant | None
+) -> _Judgment:
+    _, status, flags, *_ = result
+    _, issuer, report_status, withdrawn, superseded, disputed, _, in_doubt, decided = report
+    asker, now = request
+    own = asker in (issuer, result.performer)
+    before: list[NotReusable] = []
+    if in_doubt:
+        before.append(NotReusable.PATIENT_IN_DOUBT)
+    if flags & _OTHER_SUBJECT:
+        before.append(NotReusable.OTHER_SUBJECT)
+    if withdrawn or report_status in _TAKEN_BACK or status in _TAKEN_BACK:
+        before.append(NotReusable.WITHDRAWN)
+    if superseded:
+        before.append(NotReusable.SUPERSEDED)
+    if disputed:
+        before.append(NotReusable.IDENTITY_DISPUTED)
+    if flags & _UNREADABLE:
+        before.append(NotReusable.UNREADABLE)
+    if status not in _FINAL or report_status not in _REPORT_STANDS:
+        before.append(NotReusable.NOT_FINAL)
+    if not flags & _HAS_VALUE:
+        before.append(NotReusable.NO_VALUE)
+    if own:
+        before.append(NotReusable.OWN_INSTITUTION)
+    if decided:
+        before.append(NotReusable.ALREADY_DECIDED)
+
     mapped = book.item_of(result, result.performer or issuer, None if tested is None else book.day(tested))
     item = mapped.item
     if not mapped.code:
-        found.append(NotReusable.UNMAPPED_CODE)
+        before.append(NotReusable.UNMAPPED_CODE)
     elif not mapped.in_effect:
-        found.append(NotReusable.NOT_RECOGNIZED_ITEM)
+        before.append(NotReusable.NOT_RECOGNIZED_ITEM)
     if item is None:
-        if tested is not None and tested > now:
-            found.append(NotReusable.OUTSIDE_WINDOW)
-        return Assessment(None, False, None, "", tuple(found))
+        return _Judgment(None, tuple(before), (), "", False, 0)
     if mapped.differs:
         if not _OF_SPECIMEN.isdisjoint(mapped.differs):
-            found.append(NotReusable.SPECIMEN_DIFFERS)
+            before.append(NotReusable.SPECIMEN_DIFFERS)
         if not _OF_SPECIMEN.issuperset(mapped.differs):
-            found.append(NotReusable.BODY_PART_OR_METHOD_DIFFERS)
+            before.append(NotReusable.BODY_PART_OR_METHOD_DIFFERS)
 
-    base = issued if item.time_base is TimeBase.ISSUED else taken if source != _ISSUED else None
-    until = None if base is None else base + item.window_days * DAY
-    if until is None:
-        found.append(NotReusable.TIME_UNKNOWN)
-    if (tested is not None and tested > now) or (
-        until is not None and (now > until or now < until - item.window_days * DAY or item.window_days <= 0)
-    ):
-        found.append(NotReusable.OUTSIDE_WINDOW)
+    after: list[NotReusable] = []
     if item.needs_images and not flags & _IMAGES_PRESENT:
-        found.append(NotReusable.IMAGES_MISSING)
-
+        after.append(NotReusable.IMAGES_MISSING)
     # Rules and marks are about other institutions' results.
     mark = ""
     if not own:
         standing = book.standing(result, issuer, asker, item, tested, now)
         if not standing.direction:
-            found.append(NotReusable.DIRECTION_NOT_RECOGNIZED)
+            after.append(NotReusable.DIRECTION_NOT_RECOGNIZED)
         if not standing.granted:
-            found.append(NotReusable.NO_QUALITY_GRANT)
+            after.append(NotReusable.NO_QUALITY_GRANT)
         elif not standing.covered:
-            found.append(NotReusable.OUT_OF_RANGE_OF_MARK)
+            after.append(NotReusable.OUT_OF_RANGE_OF_MARK)
         mark = standing.mark
-    if found:
-        return Assessment(item, False, None, "", tuple(found))
-    return Assessment(item, True, until, mark, ())
+    of_issue = item.time_base is TimeBase.ISSUED
+    return _Judgment(item, tuple(before), tuple(after), mark, of_issue, item.window_days * DAY)

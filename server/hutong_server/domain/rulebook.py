@@ -6,10 +6,12 @@ combination of codes leads to, and how two institutions stand to each other for 
 
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
 from hutong_server.domain.days import LAST_DAY, Calendar, Day, zone_of
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierSystem, by_uri, normalise
 from hutong_server.domain.mapping import ItemIndex, Mapped, folded_text
+from hutong_server.domain.memory import Memory
 from hutong_server.domain.recognition import (
     Agreement,
     Dates,
@@ -79,6 +81,10 @@ class RuleBook:
                 *(rule.dates for rule in self.rules),
             ],
         )
+        self.judgments: Memory[tuple[object, ...], Any] = Memory()
+        """What reuse.py has found of results apart from their exact time, by everything that decides it."""
+        self.suspends_quality = any(each.quality_suspended_since is not None for each in self.institutions.values())
+        """Whether some institution's results are suspended from an instant on."""
         self.day = self._calendar.day
         """The Day of an instant."""
 

@@ -325,6 +325,9 @@ class Reader(CertificateReader, Protocol):
     def sealed_anything(self) -> bool:
         """Whether anything of a patient or an access is kept yet."""
 
+    def check_seals(self) -> None:
+        """Opens one blob of each kind. Raises SealBroken when one does not open."""
+
     def seal_uses(self) -> dict[bytes, dict[str, int]]:
         """First bytes of sealed blobs → how many begin so, by table.column."""
 

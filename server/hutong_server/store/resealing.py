@@ -143,6 +143,13 @@ def seal_uses(tx: Transaction) -> dict[bytes, dict[str, int]]:
     return found
 
 
+def check_seals(tx: Transaction) -> None:
+    """See Reader."""
+    for place in PLACES.values():
+        for sealed, *bound in tx.rows(place.statement("first"), prefix=b"", limit=1):
+            tx.sealer.open(sealed, place.was(sealed, tuple(bound)))
+
+
 def reseal(tx: Transaction, place: str, prefix: bytes, after: tuple[object, ...] | None, limit: int) -> Swept:
     """See Writer. A blob that was changed meanwhile is left: who changed it sealed it anew."""
     at = PLACES[place]

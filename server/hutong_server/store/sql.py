@@ -63,6 +63,7 @@ class SqlReader(Transaction):
     data_keys = _keys.data_keys
     sealed_anything = _keys.sealed_anything
     token_uses = _keys.token_uses
+    check_seals = _resealing.check_seals
     seal_uses = _resealing.seal_uses
 
     def ping(self) -> None:

@@ -119,7 +119,8 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     registry = await app.start(settings)
     # For people and scripts that took a free port; the log has it too.
-    print(f"listening on port {registry.port}, metrics on {registry.metrics_port or 'none'}", flush=True)
+    line = f"listening on port {registry.port}, metrics on {registry.metrics_port or 'none'}"
+    print(f"{line}, enrolment on {registry.enrollment_port}" if registry.enrollment_port else line, flush=True)
     await stop.wait()
     log().info("draining")
     await registry.drain()

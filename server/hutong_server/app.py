@@ -10,12 +10,15 @@ from typing import Any
 
 from hutong_server import safety
 from hutong_server.api.coverage import CoverageSnapshot
+from hutong_server.api.expiry import ExpiryWatch
 from hutong_server.api.health import Health
 from hutong_server.api.parts import Limits, Parts
 from hutong_server.api.rule_snapshot import RuleSnapshot, read_book
 from hutong_server.api.server import SERVICES, RegistryServer, ServerOptions
-from hutong_server.api.tls import ServerCertificates
+from hutong_server.api.standing import Standing
 from hutong_server.api.wire_form import ProtoWire
+from hutong_server.app_certificates import authority_of, enrollment_server, retired_of, server_certificates
+from hutong_server.domain.caller import Role
 from hutong_server.domain.report import Instant
 from hutong_server.settings import Settings, SettingsError, split_address
 from hutong_server.store.base import StoreUnavailable
@@ -47,6 +50,15 @@ class Registry:
         seal_key = read_key_file(settings.seal_key)
         rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
+        authority = authority_of(settings)
+        standing = Standing(
+            store,
+            self._threads,
+            now,
+            min(0.5, settings.rules_poll_seconds),
+            require_registered=settings.require_registered_certificates,
+            retired=retired_of(authority),
+        )
         parts = Parts(
             store=store,
             threads=self._threads,
@@ -58,6 +70,9 @@ class Registry:
             wire=ProtoWire(),
             metrics=metrics,
             clock=now,
+            standing=standing,
+            authority=authority,
+            approved_roles=frozenset(Role(name) for name in settings.approval_roles),
             source=settings.registry_name,
             limits=Limits(
                 max_document_bytes=settings.max_message_bytes,
@@ -67,14 +82,27 @@ class Registry:
         )
         self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
         self.server = RegistryServer(parts, self._health, _options(settings))
+        self.enrollment = enrollment_server(parts, settings)
+        expiry = ExpiryWatch(parts, settings.tls_certificate)
         self._metrics_server: MetricsServer | None = None
-        self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [rules.poll, coverage.poll, self._health.watch]
+        self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            rules.poll,
+            coverage.poll,
+            self._health.watch,
+            standing.poll,
+            expiry.poll,
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def port(self) -> int:
         """Of gRPC."""
         return self.server.port
+
+    @property
+    def enrollment_port(self) -> int:
+        """Of the enrolment listener; 0 when it is off."""
+        return self.enrollment.port if self.enrollment else 0
 
     @property
     def metrics_port(self) -> int:
@@ -92,10 +120,17 @@ class Registry:
             await self.server.start()
         except RuntimeError:
             raise SettingsError(["HUTONG_LISTEN: the address is taken or cannot be listened on"]) from None
+        try:
+            if self.enrollment is not None:
+                await self.enrollment.start()
+        except RuntimeError:
+            raise SettingsError(["HUTONG_ENROLLMENT_LISTEN: the address is taken or cannot be listened on"]) from None
         self._tasks = [asyncio.ensure_future(poll()) for poll in self._polls]
 
     async def drain(self) -> None:
         """Ends in good order; see RegistryServer.drain. What was queued for the disk is on it afterwards."""
+        if self.enrollment is not None:
+            await self.enrollment.drain()
         await self.server.drain()
         await self.close()
 
@@ -184,15 +219,9 @@ def is_new_file(url: str) -> bool:
 
 
 def _options(settings: Settings) -> ServerOptions:
-    certificates = ServerCertificates(
-        settings.tls_certificate,
-        settings.tls_key,
-        settings.tls_ca,
-        lambda: safety.tls_problems(settings, datetime.datetime.now(datetime.UTC)),
-    )
     return ServerOptions(
         listen=settings.listen,
-        credentials=certificates.credentials(),
+        credentials=server_certificates(settings).credentials(),
         registry_name=settings.registry_name,
         max_document_bytes=settings.max_message_bytes,
         max_concurrent_calls=settings.max_concurrent_calls,

@@ -6,16 +6,25 @@ import stat
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
+from hutong_server.domain.caller import Role
 from hutong_server.settings import Settings, split_address
 from hutong_server.store.engine import UnsafeSettings, database_of
+from hutong_server.trust import ca_directory
 from hutong_server.trust.keys import UnsafeKey, read_key_file
 
 
 def problems(settings: Settings, now: datetime.datetime) -> list[str]:
     """Everything that forbids a start, at `now` (aware): TLS material, keys, addresses."""
-    return [*tls_problems(settings, now), *_keys(settings), *_addresses(settings), *_database(settings)]
+    return [
+        *tls_problems(settings, now),
+        *authority_problems(settings),
+        *_keys(settings),
+        *_addresses(settings),
+        *_database(settings),
+    ]
 
 
 def tls_problems(settings: Settings, now: datetime.datetime) -> list[str]:
@@ -40,6 +49,49 @@ def tls_problems(settings: Settings, now: datetime.datetime) -> list[str]:
             if _public(key.public_key()) != _public(chain[0].public_key()):
                 found.append("HUTONG_TLS_KEY: the key is not the one of HUTONG_TLS_CERTIFICATE")
     return found
+
+
+def authority_problems(settings: Settings) -> list[str]:
+    """Faults of the registry's own authorities, and of the enrolment listener that needs them."""
+    found = []
+    unknown = settings.approval_roles - {role.value for role in Role}
+    if unknown:
+        found.append(f"HUTONG_ENROLLMENT_APPROVAL_ROLES: no such role: {', '.join(sorted(unknown))}")
+    if settings.enrollment_listen:
+        try:
+            split_address(settings.enrollment_listen)
+        except ValueError as error:
+            found.append(f"HUTONG_ENROLLMENT_LISTEN: {error}")
+    if not settings.enrollment_listen and not ca_directory.exists(settings.ca_directory):
+        return found
+    try:
+        authorities = ca_directory.read(settings.ca_directory)
+    except ca_directory.AuthorityFault as error:
+        return [*found, f"HUTONG_CA_DIRECTORY: {error}"]
+    if settings.enrollment_listen and not _issued_here(settings.tls_certificate, authorities):
+        found.append(
+            "HUTONG_TLS_CERTIFICATE: enrolling institutions could not check it, for it is not from HUTONG_CA_DIRECTORY;"
+            " make one with `hutong-server ca server-certificate`"
+        )
+    return found
+
+
+def _issued_here(path: Path, authorities: ca_directory.Authorities) -> bool:
+    try:
+        leaf, *rest = x509.load_pem_x509_certificates(path.read_bytes())
+        return any(_signed(leaf, issuing) for issuing in (*rest, *authorities.accepted)) and any(
+            _signed(issuing, root) for issuing in (*rest, *authorities.accepted) for root in authorities.roots
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _keys(settings: Settings) -> list[str]:

@@ -56,6 +56,20 @@ class Settings(BaseSettings):
     tls_certificate: Path = Field(Path("certs/server.pem"), description="The server's certificate chain, PEM.")
     tls_key: Path = Field(Path("certs/server.key"), description="Its private key, PEM; readable by the owner only.")
     tls_ca: Path = Field(Path("certs/ca.pem"), description="Authorities whose client certificates are accepted, PEM.")
+    ca_directory: Path = Field(Path("var/ca"), description="The registry's own authorities (hutong-server ca init).")
+    enrollment_listen: str = Field("", description="Address of the enrolment port (TLS, no client certificate); empty: off.")
+    certificate_life_hours: Annotated[float, Field(ge=1, le=2160)] = Field(
+        168.0, description="Life of the client certificates that are issued."
+    )
+    renewal_grace_days: Annotated[float, Field(ge=0, le=365)] = Field(
+        30.0, description="How long after its end a certificate may still be renewed by proof of its key."
+    )
+    enrollment_approval_roles: str = Field(
+        "", description="Roles, by commas, whose enrolments a second administrator approves, whatever the token says."
+    )
+    require_registered_certificates: bool = Field(
+        False, description="Refuse client certificates that this registry did not issue, whoever signed them."
+    )
     token_key: Path = Field(Path("var/keys/token.key"), description="Key of patient tokens; owner only.")
     seal_key: Path = Field(Path("var/keys/seal.key"), description="Key that seals payloads; owner only.")
     ledger_key: Path = Field(
@@ -99,6 +113,11 @@ class Settings(BaseSettings):
         10.0, description="How long calls in flight may take to finish at the end."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @property
+    def approval_roles(self) -> frozenset[str]:
+        """Roles for which every enrolment is approved by a second administrator."""
+        return frozenset(name.strip() for name in self.enrollment_approval_roles.split(",") if name.strip())
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

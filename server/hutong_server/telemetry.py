@@ -49,6 +49,18 @@ class Metrics:
         self.prompts = Counter("hutong_prompts", "Charts answered.", ("outcome",), registry=self.registry)
         self.published = Counter("hutong_reports_published", "Reports received.", ("outcome",), registry=self.registry)
         self.rules_version = Gauge("hutong_rules_version", "Version of the rules in force.", registry=self.registry)
+        self.certificate_seconds = Gauge(
+            "hutong_certificate_seconds_left",
+            "Seconds until the registry's own certificate, or one of its authorities', runs out.",
+            ("certificate",),
+            registry=self.registry,
+        )
+        self.client_certificates = Gauge(
+            "hutong_client_certificates",
+            "Client certificates that are good, by days left.",
+            ("days_left",),
+            registry=self.registry,
+        )
         self.serving = Gauge("hutong_serving", "1 while the database answers.", registry=self.registry)
 
     def serve(self, host: str, port: int) -> "MetricsServer":

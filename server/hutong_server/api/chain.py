@@ -4,7 +4,7 @@ A wrapped method is an `async def (request or iterator, context)` for unary and 
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -35,8 +35,9 @@ class Interceptor(Protocol):
 class Chain(grpc.aio.ServerInterceptor):
     """The list as gRPC sees it: one interceptor, so that a call pays for the wrapping once in the server's life."""
 
-    def __init__(self, interceptors: Sequence[Interceptor]) -> None:
-        """`interceptors`: outermost first."""
+    def __init__(self, interceptors: Sequence[Interceptor], methods: Container[str] = policy.ROLES) -> None:
+        """`interceptors`: outermost first. `methods`: those that count under their own names."""
+        self._methods = methods
         self._interceptors = tuple(interceptors)
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -48,7 +49,7 @@ class Chain(grpc.aio.ServerInterceptor):
         """Gives the wrapped method; for one that does not exist, one that says so."""
         inner = await continuation(handler_call_details) or _NO_METHOD
         # What the access table does not name is one method to us, whether it exists or not: Policy denies it.
-        method = handler_call_details.method if handler_call_details.method in policy.ROLES else UNKNOWN_METHOD
+        method = handler_call_details.method if handler_call_details.method in self._methods else UNKNOWN_METHOD
         known = self._wrapped.get(method)
         if known is None or known[0] is not inner:
             known = (inner, self._wrap(method, inner))

@@ -64,7 +64,7 @@ class Identities:
             raise refusal(Reason.CERTIFICATE_IDENTITY_INVALID)
         institution, role = self._parts(names[0].value)
         return _Known(
-            Caller(institution=institution, role=role, certificate=_fingerprint(certificate)),
+            Caller(institution, role, _fingerprint(certificate), _authority(certificate)),
             certificate.not_valid_before_utc.timestamp(),
             certificate.not_valid_after_utc.timestamp(),
         )
@@ -74,6 +74,14 @@ class Identities:
         if match is None or match[2] not in _ROLES:
             raise refusal(Reason.CERTIFICATE_IDENTITY_INVALID)
         return match[1], Role(match[2])
+
+
+def _authority(certificate: x509.Certificate) -> str:
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return ""
+    return named.hex() if named else ""
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:

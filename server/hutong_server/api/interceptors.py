@@ -12,6 +12,7 @@ from hutong_server.api import policy
 from hutong_server.api.call import Call, begin, current
 from hutong_server.api.chain import Answer, Chain, Context, Decoding
 from hutong_server.api.identity import Identities
+from hutong_server.api.standing import CertificateStanding, Standing
 from hutong_server.api.status import ERRORS, refusal, to_status
 from hutong_server.api.streams import OpenStreams
 from hutong_server.domain.errors import HutongError, Reason
@@ -29,6 +30,7 @@ def chain(
     identities: Identities,
     book: Callable[[], RuleBook],
     streams: OpenStreams,
+    standing: Standing,
     max_concurrent: int,
     default_deadline: float,
     deadline_margin: float,
@@ -39,6 +41,7 @@ def chain(
             Telemetry(metrics),
             HideFaults(),
             Identity(identities),
+            CertificateStanding(standing),
             Policy(book),
             Admission(max_concurrent),
             Deadline(default_deadline, deadline_margin),

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hutong_server.api.rule_snapshot import RuleSnapshot
+from hutong_server.api.standing import Standing
+from hutong_server.domain.caller import Role
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import Ids, Reader, Store, Tokens, Writer
 from hutong_server.telemetry import Metrics
+from hutong_server.trust.ca_issuing import CertificateAuthority
 from hutong_server.usecases.feeds import Coverage
 from hutong_server.usecases.wire import Wire
 
@@ -47,6 +50,12 @@ class Parts:
     source: str
     """Name of this registry, as answers state it."""
     limits: Limits
+    standing: Standing
+    """Which certificates are revoked."""
+    authority: CertificateAuthority | None = None
+    """Issues certificates; None when the registry has no authority of its own."""
+    approved_roles: frozenset[Role] = frozenset()
+    """Roles for which every enrolment asks for a second administrator."""
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs work that takes a thread: reads, judging."""

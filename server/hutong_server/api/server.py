@@ -12,6 +12,7 @@ from hutong.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
     certificate_service_pb2,
+    certificate_service_pb2_grpc,
     consent_service_pb2,
     patient_service_pb2,
     patient_service_pb2_grpc,
@@ -22,6 +23,7 @@ from hutong.v1 import (
 )
 
 from hutong_server.api.catalog_servicer import CatalogServicer
+from hutong_server.api.certificate_servicer import CertificateServicer
 from hutong_server.api.health import Health
 from hutong_server.api.identity import Identities
 from hutong_server.api.interceptors import chain
@@ -74,8 +76,9 @@ class RegistryServer:
     def __init__(self, parts: Parts, health: Health, options: ServerOptions) -> None:
         self._options = options
         self._health = health
-        self.streams = OpenStreams(lambda: parts.rules.book)
+        self.streams = OpenStreams(lambda: parts.rules.book, parts.standing.check)
         parts.rules.on_change(self.streams.recheck)
+        parts.standing.on_change(self.streams.recheck)
         self._server = grpc.aio.server(
             interceptors=[
                 chain(
@@ -83,6 +86,7 @@ class RegistryServer:
                     identities=Identities(options.registry_name),
                     book=lambda: parts.rules.book,
                     streams=self.streams,
+                    standing=parts.standing,
                     max_concurrent=options.max_concurrent_calls,
                     default_deadline=options.default_deadline,
                     deadline_margin=options.deadline_margin,
@@ -99,6 +103,7 @@ class RegistryServer:
         reuse_service_pb2_grpc.add_ReuseServiceServicer_to_server(ReuseServicer(parts), server)
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(parts), server)
         patient_service_pb2_grpc.add_PatientServiceServicer_to_server(PatientServicer(parts), server)
+        certificate_service_pb2_grpc.add_CertificateServiceServicer_to_server(CertificateServicer(parts), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
 

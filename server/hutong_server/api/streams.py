@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hutong_server.api import policy
 from hutong_server.api.call import Call
+from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.rulebook import RuleBook
 
@@ -15,9 +16,10 @@ DRAINING = "The registry is shutting down; connect again and send everything aft
 class OpenStreams:
     """Knows every open stream by its call."""
 
-    def __init__(self, book: Callable[[], RuleBook]) -> None:
-        """`book` gives the rule book in force."""
+    def __init__(self, book: Callable[[], RuleBook], standing: Callable[[Caller], None]) -> None:
+        """`book` gives the rule book in force; `standing` raises for a certificate that stands no more."""
         self._book = book
+        self._standing = standing
         self._calls: dict[int, Call] = {}
         self._draining = False
         self._none = asyncio.Event()
@@ -41,10 +43,11 @@ class OpenStreams:
             self._none.set()
 
     def recheck(self) -> None:
-        """Ends the streams whose callers may not call any more. To be called after each change of the rules."""
+        """Ends the streams whose callers may not call any more. For each change of rules or revocations."""
         book = self._book()
         for call in list(self._calls.values()):
             try:
+                self._standing(call.peer)
                 policy.check(call.method, call.peer, book)
             except HutongError as error:
                 _end(call, error)

@@ -24,3 +24,5 @@ class Caller:
     role: Role
     certificate: str
     """SHA-256 fingerprint of the certificate, hex."""
+    authority: str = ""
+    """Key id of the authority that issued it, hex; empty when the certificate does not say."""

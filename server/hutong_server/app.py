@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hutong_server import safety
+from hutong_server.api.admission import CallLimits
 from hutong_server.api.coverage import CoverageSnapshot
 from hutong_server.api.expiry import ExpiryWatch
 from hutong_server.api.health import Health
 from hutong_server.api.parts import Limits, Parts
 from hutong_server.api.rule_snapshot import RuleSnapshot, read_book
-from hutong_server.api.server import SERVICES, RegistryServer, ServerOptions
+from hutong_server.api.server import SERVICES, ConnectionLimits, RegistryServer, ServerOptions
 from hutong_server.api.standing import Standing
 from hutong_server.api.wire_form import ProtoWire
 from hutong_server.app_certificates import authority_of, enrollment_server, retired_of, server_certificates
@@ -47,7 +48,6 @@ class Registry:
         self.metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
         self._documents = ThreadPoolExecutor(settings.document_threads, thread_name_prefix="hutong-read")
-        seal_key = read_key_file(settings.seal_key)
         rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
         authority = authority_of(settings)
@@ -65,8 +65,8 @@ class Registry:
             documents=self._documents,
             rules=rules,
             coverage=lambda: coverage.current,
-            tokens=HmacTokens(read_key_file(settings.token_key)),
-            ids=SealedIds(seal_key),
+            tokens=ring.tokens,
+            ids=ring.ids,
             wire=ProtoWire(),
             metrics=metrics,
             clock=now,
@@ -175,8 +175,8 @@ def _open(settings: Settings) -> SqlStore:
         prepare_schema(settings.database_url)
         sealer = AesGcmSealer(read_key_file(settings.seal_key))
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        # Beside the workers, health, rules and coverage each look at the database.
-        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 3, ledger=ledger)
+        # Beside the workers, health, rules, coverage and the key ring each look at the database.
+        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 4, ledger=ledger)
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:
@@ -224,8 +224,23 @@ def _options(settings: Settings) -> ServerOptions:
         credentials=server_certificates(settings).credentials(),
         registry_name=settings.registry_name,
         max_document_bytes=settings.max_message_bytes,
-        max_concurrent_calls=settings.max_concurrent_calls,
-        max_streams_per_connection=settings.max_streams_per_connection,
+        limits=CallLimits(
+            per_second=settings.calls_per_second,
+            burst=settings.calls_burst,
+            per_second_of=settings.rates,
+            calls=settings.max_calls_per_institution,
+            streams=settings.max_streams_per_institution,
+            total=settings.max_concurrent_calls,
+        ),
+        connections=ConnectionLimits(
+            streams=settings.max_streams_per_connection,
+            pending=settings.max_pending_calls,
+            keepalive=settings.keepalive_seconds,
+            keepalive_timeout=settings.keepalive_timeout_seconds,
+            idle=settings.connection_idle_seconds,
+            age=settings.connection_age_seconds,
+            grace=settings.connection_grace_seconds,
+        ),
         default_deadline=settings.default_deadline_seconds,
         deadline_margin=settings.deadline_margin_seconds,
         drain=settings.drain_seconds,

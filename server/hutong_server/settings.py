@@ -31,6 +31,8 @@ OTHER_PROGRAMS = frozenset(
 
 Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
 TrustDomain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,255}$")]
+_RATE = r"[A-Za-z0-9_-]{1,64}=\d{1,6}(\.\d{1,3})?"
+Rates = Annotated[str, StringConstraints(pattern=f"^({_RATE}(,{_RATE})*)?$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -72,6 +74,10 @@ class Settings(BaseSettings):
     )
     token_key: Path = Field(Path("var/keys/token.key"), description="Key of patient tokens; owner only.")
     seal_key: Path = Field(Path("var/keys/seal.key"), description="Key that seals payloads; owner only.")
+    kek: Path = Field(Path("var/keys/kek.key"), description="Key that wraps the keys in the database; owner only.")
+    crypto_suite: Literal["aes256gcm-sha256", "sm4gcm-sm3"] = Field(
+        "aes256gcm-sha256", description="Algorithms that seal and make tokens; of a database, see `keys rotate`."
+    )
     ledger_key: Path = Field(
         Path("var/keys/ledger.key"), description="Key that signs the access ledger's checkpoints; owner only."
     )
@@ -99,6 +105,38 @@ class Settings(BaseSettings):
     max_streams_per_connection: Annotated[int, Field(ge=1, le=10_000)] = Field(
         128, description="HTTP/2 streams that one connection may hold."
     )
+    calls_per_second: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        5.0, description="Calls a second of an institution in one role, at length; 0: no limit. A stream is one call."
+    )
+    calls_burst: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        100, description="Calls that it may make at once after a pause."
+    )
+    calls_per_second_of: Rates = Field(
+        "", description="Other rates of some institutions: CODE=RATE,CODE=RATE; the burst grows with the rate."
+    )
+    max_calls_per_institution: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        64, description="Calls of one institution in flight."
+    )
+    max_streams_per_institution: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        16, description="Open streams of one institution."
+    )
+    max_pending_calls: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1024, description="Calls that wait inside gRPC before they are looked at; above twice as many all are cut."
+    )
+    stall_seconds: Seconds = Field(
+        30.0, description="How long a publishing stream waits for its caller to read an answer."
+    )
+    keepalive_seconds: Seconds = Field(60.0, description="Silence on a connection after which its peer is asked.")
+    keepalive_timeout_seconds: Seconds = Field(20.0, description="How long it may take to answer that.")
+    connection_idle_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        1800.0, description="A connection without calls is closed after so long."
+    )
+    connection_age_seconds: Annotated[float, Field(gt=0, le=604_800)] = Field(
+        3600.0, description="A connection takes no new calls after so long; the client opens another by itself."
+    )
+    connection_grace_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        900.0, description="How long calls and streams of such a connection may go on before they are cut."
+    )
     stream_window: Annotated[int, Field(ge=1, le=1024)] = Field(
         16, description="Documents of one publishing stream in work at a time."
     )
@@ -113,6 +151,12 @@ class Settings(BaseSettings):
         10.0, description="How long calls in flight may take to finish at the end."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Calls a second of the institutions that calls_per_second_of names."""
+        pairs = (pair.partition("=") for pair in self.calls_per_second_of.split(",") if pair)
+        return {code: float(rate) for code, _, rate in pairs}
 
     @property
     def approval_roles(self) -> frozenset[str]:

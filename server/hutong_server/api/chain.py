@@ -59,39 +59,39 @@ class Chain(grpc.aio.ServerInterceptor):
     def _wrap(self, method: str, inner: Handler) -> Handler:
         streaming = inner.request_streaming or inner.response_streaming
         answer = _answer_of(inner)
+        answer = _reading_all(answer) if inner.request_streaming else _reading_one(answer)
         for interceptor in reversed(self._interceptors):
             answer = interceptor.wrap(method, answer, streaming)
-        kinds = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }
-        make: Any = kinds[inner.request_streaming, inner.response_streaming]
+        # To gRPC every method takes a stream: it would read a single request before the list, without an end if the
+        # caller sends half of it, and at the cost of its memory if the caller is to be refused.
+        make: Any = (
+            grpc.stream_stream_rpc_method_handler if inner.response_streaming else grpc.stream_unary_rpc_method_handler
+        )
         made: Handler = make(answer, _guarded(inner.request_deserializer), inner.response_serializer)
         return made
 
 
-class Decoding:
-    """Refuses requests that are no messages, inside the list.
+def _reading_one(inner: Answer) -> Answer:
+    """Reads the one request of a call, inside the list: admitted, and within the deadline."""
 
-    gRPC reads requests before it and would send the exception's text to whoever called; see `_guarded`.
-    """
+    async def answer(_: Any, context: Context) -> Any:
+        return await inner(_checked(await context.read()), context)
 
-    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
-        """See the class."""
+    return answer
 
-        async def single(request: Any, context: Context) -> Any:
-            return await inner(_checked(request), context)
 
-        async def either(request: Any, context: Context) -> Any:
-            return await inner(_readable(request) if hasattr(request, "__aiter__") else _checked(request), context)
+def _reading_all(inner: Answer) -> Answer:
+    async def answer(requests: Any, context: Context) -> Any:
+        return await inner(_readable(requests), context)
 
-        return either if streaming else single
+    return answer
 
 
 def _guarded(decode: Decode | None) -> Decode:
-    """What reads the requests of a method: gives a mark in place of one that cannot be read."""
+    """What reads the requests of a method: gives a mark in place of one that cannot be read.
+
+    gRPC would send the exception's text to whoever called.
+    """
 
     def guarded(content: bytes) -> Any:
         try:
@@ -106,7 +106,7 @@ _MALFORMED = object()
 
 
 def _checked(request: Any) -> Any:
-    if request is _MALFORMED:
+    if request is _MALFORMED or request is grpc.aio.EOF:
         fault = Issue(Severity.ERROR, Reason.REQUEST_INVALID.value, "request", "is not a message of this method")
         raise HutongError(Reason.REQUEST_INVALID, ERRORS[Reason.REQUEST_INVALID].text, (fault,))
     return request

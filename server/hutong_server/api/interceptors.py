@@ -9,8 +9,9 @@ import grpc
 from grpc.aio import AbortError
 
 from hutong_server.api import policy
+from hutong_server.api.admission import Admission, CallLimits, Rate
 from hutong_server.api.call import Call, begin, current
-from hutong_server.api.chain import Answer, Chain, Context, Decoding
+from hutong_server.api.chain import Answer, Chain, Context
 from hutong_server.api.identity import Identities
 from hutong_server.api.standing import CertificateStanding, Standing
 from hutong_server.api.status import ERRORS, refusal, to_status
@@ -22,6 +23,8 @@ from hutong_server.telemetry import Metrics, log, where
 
 SELF_ENDING = frozenset({"/hutong.v1.RegistryService/PublishReports"})
 """Streams that watch Call.ending themselves, to finish the item in work. All others are cut."""
+_LAST_WORD = 5.0
+"""Seconds within which a caller has to take the status of its call."""
 
 
 def chain(
@@ -31,7 +34,7 @@ def chain(
     book: Callable[[], RuleBook],
     streams: OpenStreams,
     standing: Standing,
-    max_concurrent: int,
+    limits: CallLimits,
     default_deadline: float,
     deadline_margin: float,
 ) -> Chain:
@@ -42,11 +45,11 @@ def chain(
             HideFaults(),
             Identity(identities),
             CertificateStanding(standing),
+            Rate(limits),
             Policy(book),
-            Admission(max_concurrent),
+            Admission(limits),
             Deadline(default_deadline, deadline_margin),
             StreamLife(streams),
-            Decoding(),
         ]
     )
 
@@ -117,7 +120,12 @@ class HideFaults:
                 log().error("unexpected", extra=_fault(call, error))
                 refused = refusal(Reason.INTERNAL)
             call.code, call.reason = ERRORS[refused.reason].code.name, refused.reason.value
-            return await context.abort_with_status(to_status(refused, call.request_id))
+            try:
+                async with asyncio.timeout(_LAST_WORD):
+                    return await context.abort_with_status(to_status(refused, call.request_id))
+            except TimeoutError:
+                # A caller that does not read does not read this either. Its connection ends by its age.
+                raise asyncio.CancelledError from None
 
         return answer
 
@@ -152,30 +160,6 @@ class Policy:
         async def answer(request: Any, context: Context) -> Any:
             policy.check(method, current().peer, book())
             return await inner(request, context)
-
-        return answer
-
-
-class Admission:
-    """Sheds calls above the limit, before they cost anything. Health is always answered."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._in_work = 0
-
-    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
-        """See the class."""
-        if method in policy.OPEN_TO_UNREGISTERED:
-            return inner
-
-        async def answer(request: Any, context: Context) -> Any:
-            if self._in_work >= self._limit:
-                raise refusal(Reason.OVERLOADED)
-            self._in_work += 1
-            try:
-                return await inner(request, context)
-            finally:
-                self._in_work -= 1
 
         return answer
 

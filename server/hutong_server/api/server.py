@@ -22,6 +22,7 @@ from hutong.v1 import (
     reuse_service_pb2_grpc,
 )
 
+from hutong_server.api.admission import CallLimits
 from hutong_server.api.catalog_servicer import CatalogServicer
 from hutong_server.api.certificate_servicer import CertificateServicer
 from hutong_server.api.health import Health
@@ -54,6 +55,29 @@ _ENVELOPE = 64 * 1024
 one far above it by the transport."""
 
 
+_METADATA = 16 * 1024
+"""Bytes of a call's metadata."""
+_HANDSHAKE = 10_000
+"""Milliseconds for TLS, and again for the first words of HTTP/2."""
+_LONGEST_PENDING = 10
+"""Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What gRPC's core does by itself, before a call is looked at. Times in seconds."""
+
+    streams: int
+    """HTTP/2 streams of one connection."""
+    pending: int
+    """Calls that wait to be looked at. From here on some are cut, above twice as many all."""
+    keepalive: float
+    keepalive_timeout: float
+    idle: float
+    age: float
+    grace: float
+
+
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """How the server listens. Times in seconds."""
@@ -62,8 +86,8 @@ class ServerOptions:
     credentials: grpc.ServerCredentials
     registry_name: str
     max_document_bytes: int
-    max_concurrent_calls: int
-    max_streams_per_connection: int
+    limits: CallLimits
+    connections: ConnectionLimits
     default_deadline: float
     deadline_margin: float
     drain: float
@@ -87,7 +111,7 @@ class RegistryServer:
                     book=lambda: parts.rules.book,
                     streams=self.streams,
                     standing=parts.standing,
-                    max_concurrent=options.max_concurrent_calls,
+                    limits=options.limits,
                     default_deadline=options.default_deadline,
                     deadline_margin=options.deadline_margin,
                 )
@@ -129,15 +153,33 @@ class RegistryServer:
 
 
 def _transport(options: ServerOptions) -> list[tuple[str, int]]:
+    ends = options.connections
     return [
         ("grpc.max_receive_message_length", options.max_document_bytes + _ENVELOPE),
         # An answer holds at most one document and what stands beside it.
         ("grpc.max_send_message_length", 2 * options.max_document_bytes + 64 * _ENVELOPE),
-        ("grpc.max_concurrent_streams", options.max_streams_per_connection),
+        ("grpc.max_metadata_size", _METADATA),
+        ("grpc.absolute_max_metadata_size", _METADATA),
+        ("grpc.max_concurrent_streams", ends.streams),
+        ("grpc.server.max_pending_requests", ends.pending),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * ends.pending),
+        # What waited for longer is of no use to a doctor any more.
+        ("grpc.server_max_unrequested_time_in_server", _LONGEST_PENDING),
         ("grpc.so_reuseport", int(options.reuse_port)),
-        # Finds peers that are gone without a word (a site's line cut): ping after 60 s of silence, wait 20 s.
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
+        # A connection on which nothing is said for so long at its beginning never becomes one.
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE),
+        ("grpc.http2.settings_timeout", _HANDSHAKE),
+        # Finds peers that are gone without a word (a site's line cut).
+        ("grpc.keepalive_time_ms", _milliseconds(ends.keepalive)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(ends.keepalive_timeout)),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),
+        # Finds those that answer every ping and never read: what is stuck on a connection ends with it.
+        ("grpc.max_connection_idle_ms", _milliseconds(ends.idle)),
+        ("grpc.max_connection_age_ms", _milliseconds(ends.age)),
+        ("grpc.max_connection_age_grace_ms", _milliseconds(ends.grace)),
     ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(1000 * seconds))

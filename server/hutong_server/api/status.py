@@ -1,5 +1,6 @@
 """The one error table: reason → gRPC status and public text. Nothing else decides what a caller is told."""
 
+import math
 from typing import Any, NamedTuple
 
 import grpc
@@ -12,8 +13,9 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Issue, Severity
 
 DOMAIN = "hutong"
-RETRY_SECONDS = 1
-"""When a caller that was shed may come again."""
+RETRY_SECONDS = 1.0
+"""When a caller that was shed may come again, unless the refusal knows better."""
+_SHED = frozenset({Reason.OVERLOADED, Reason.RATE_LIMITED})
 MAX_VIOLATIONS = 200
 """Details travel in a trailer, whose size HTTP/2 peers limit; the text says when more were found."""
 MAX_DETAIL_BYTES = 6000
@@ -82,10 +84,10 @@ ERRORS: dict[Reason, Refusal] = {
 }
 
 
-def refusal(reason: Reason | str) -> HutongError:
-    """The error of a reason with its public text."""
+def refusal(reason: Reason | str, retry_after: float = 0.0) -> HutongError:
+    """The error of a reason with its public text. `retry_after`: see HutongError."""
     known = Reason(reason)
-    return HutongError(known, ERRORS[known].text)
+    return HutongError(known, ERRORS[known].text, retry_after=retry_after)
 
 
 def of_issues(issues: tuple[Issue, ...]) -> HutongError:
@@ -107,8 +109,10 @@ def to_status(error: HutongError, request_id: str) -> grpc.Status:
         details.append(error_details_pb2.BadRequest(field_violations=violations))
         if left_out:
             message = f"{message} ({left_out} more faults are not listed.)"
-    if error.reason is Reason.OVERLOADED:
-        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=RETRY_SECONDS)))
+    if error.retry_after > 0 or error.reason in _SHED:
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(math.ceil(1000 * (error.retry_after or RETRY_SECONDS)))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     packed = []
     for detail in details:
         packed.append(any_pb2.Any())

@@ -56,10 +56,14 @@ class HutongError(Exception):
     """A refusal that a caller may read.
 
     `message` is public: no patient data. `issues` name the fields at fault (their paths become BadRequest fields).
+    `retry_after`: seconds after which the same call may succeed; 0 where waiting changes nothing, or is not known.
     """
 
-    def __init__(self, reason: Reason, message: str, issues: tuple[Issue, ...] = ()) -> None:
+    def __init__(
+        self, reason: Reason, message: str, issues: tuple[Issue, ...] = (), *, retry_after: float = 0.0
+    ) -> None:
         super().__init__(message)
+        self.retry_after = retry_after
         self.reason = reason
         self.message = message
         self.issues = issues

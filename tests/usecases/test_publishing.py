@@ -142,6 +142,26 @@ def test_facts_identities_of_two_patients_are_apart(registry: Registry) -> None:
     assert one.report_id != two.report_id
 
 
+def test_facts_identities_of_two_patients_without_identifiers_are_apart(registry: Registry) -> None:
+    derived = ("facts", "code", "time", "specimen", "0")
+    one = registry.publish(report("", derived=derived, identifiers=(), name="测试一"))[0]
+    two = registry.publish(report("", derived=derived, identifiers=(), name="测试二"))[0]
+    assert one.report_id != two.report_id
+    held = registry.store.read(lambda reader: reader.held(None, 10))
+    assert {each.demographics.names for each in held} == {("测试一",), ("测试二",)}
+
+
+def test_what_is_held_says_why(registry: Registry) -> None:
+    registry.publish(report("R1", name="测试一", birth="2026-05-01"))
+    registry.publish(report("R2", name="测试二", birth="2026-05-01"))
+    for _ in range(2):
+        (published,) = registry.publish(report("R3", name="", birth="2026-05-01"))
+        assert published.outcome is Outcome.HELD
+        assert [(issue.reason, issue.path) for issue in published.issues] == [
+            ("PATIENT_IN_DOUBT", "DiagnosticReport.subject")
+        ]
+
+
 def test_the_same_identifier_at_two_institutions_is_two_reports(registry: Registry) -> None:
     one = registry.publish(report(), institution="H1")[0]
     two = registry.publish(report(), institution="H3")[0]

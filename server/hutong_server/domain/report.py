@@ -375,3 +375,5 @@ class Withdrawal:
     issues: tuple[Issue, ...] = field(default=())
     identifiers: tuple[RawIdentifier, ...] = field(default=())
     """When the withdrawal names its patient (needed only to derive a "facts" identity)."""
+    demographics: RawDemographics = field(default=RawDemographics())
+    """The same, of a patient without identifier."""

@@ -11,6 +11,7 @@ from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import (
     Instant,
     Issue,
+    RawDemographics,
     Refusal,
     Report,
     Result,
@@ -152,6 +153,7 @@ def _withdrawal(document: _Document, context: Context, status: Status, identity:
         digest=digest,
         issues=tuple(context.issues),
         identifiers=subject.identifiers if isinstance(subject, Subject) else (),
+        demographics=subject.demographics if isinstance(subject, Subject) else RawDemographics(),
     )
 
 

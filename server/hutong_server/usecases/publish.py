@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from hutong_server.domain import feed
 from hutong_server.domain.caller import Caller
+from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant, Issue, Refusal, Report, Severity, Withdrawal
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, FeedStatus, Tokens, Writer
@@ -118,6 +119,8 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         return Published(path=each.path, outcome=Outcome.REJECTED, issues=each.issues)
     kept: Kept = keep(each, writer, command.received)
     issues = each.issues + kept.issues
+    if kept.held and not any(issue.reason in _WHY_HELD for issue in issues):
+        issues += (_several(each.path),)
     return Published(
         path=each.path,
         outcome=Outcome.HELD if kept.held else Outcome.ACCEPTED_WITH_WARNINGS if issues else Outcome.ACCEPTED,
@@ -131,6 +134,14 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         unreadable=each.unreadable_count,
         identity_system=each.identity_system,
     )
+
+
+_WHY_HELD = (Reason.PATIENT_IDENTIFIER_MISSING, Reason.PATIENT_IN_DOUBT)
+
+
+def _several(path: str) -> Issue:
+    message = "agrees with several persons under these identifiers"
+    return Issue(Severity.WARNING, Reason.PATIENT_IN_DOUBT.value, f"{path}.subject", message)
 
 
 def _observe_feed(writer: Writer, command: PublishDocument) -> None:

@@ -164,8 +164,11 @@ def _identity_key(reading: Report | Withdrawal, own: str, patient: Sequence[byte
         return tokens.digest("report", own, reading.identity_system, reading.identity_value)
     parts = reading.derived_identity
     if parts and parts[0] == "facts":
-        # Facts alone are not unique among patients; the identifiers are.
-        parts = (*parts, *sorted(tokens.lasting(token).hex() for token in patient))
+        # Facts alone are not unique among patients; the identifiers are, and without them what is said of the person:
+        # two patients' reports that are held must not become two versions of one.
+        said = reading.demographics
+        whom = [tokens.lasting(token).hex() for token in patient] or [*said.names, said.birth_date, said.sex]
+        parts = (*parts, *sorted(whom))
     return tokens.digest("report-derived", own, *parts)
 
 

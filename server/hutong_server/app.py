@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import math
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ class Registry:
         self.metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
         self._documents = ThreadPoolExecutor(settings.document_threads, thread_name_prefix="hutong-read")
+        metrics.reviews_open.set_function(lambda: _waiting(store))
         rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
         authority = authority_of(settings)
@@ -150,6 +152,14 @@ class Registry:
             self._metrics_server.close()
 
 
+def _waiting(store: SqlStore) -> float:
+    """Emergencies that wait for a review, asked whenever metrics are read: the number is all workers'."""
+    try:
+        return store.read(lambda reader: reader.openings_waiting())
+    except StoreUnavailable:
+        return math.nan
+
+
 async def start(settings: Settings) -> Registry:
     """Builds and starts a registry. Raises SettingsError when anything is unsafe; nothing is open then."""
     if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
@@ -175,8 +185,8 @@ def _open(settings: Settings) -> SqlStore:
         prepare_schema(settings.database_url)
         sealer = AesGcmSealer(read_key_file(settings.seal_key))
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        # Beside the workers, health, rules, coverage and the key ring each look at the database.
-        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 4, ledger=ledger)
+        # Beside the workers, health, rules, coverage, metrics and the key ring each look at the database.
+        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 5, ledger=ledger)
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

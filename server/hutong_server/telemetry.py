@@ -48,6 +48,12 @@ class Metrics:
         self.refused = Counter("hutong_calls_refused", "Calls refused.", ("reason",), registry=self.registry)
         self.prompts = Counter("hutong_prompts", "Charts answered.", ("outcome",), registry=self.registry)
         self.published = Counter("hutong_reports_published", "Reports received.", ("outcome",), registry=self.registry)
+        self.break_glass = Counter("hutong_break_glass", "Emergencies declared.", registry=self.registry)
+        self.reviews_open = Gauge(
+            "hutong_reviews_open",
+            "Emergencies that nobody has reviewed yet; NaN while unknown.",
+            registry=self.registry,
+        )
         self.rules_version = Gauge("hutong_rules_version", "Version of the rules in force.", registry=self.registry)
         self.certificate_seconds = Gauge(
             "hutong_certificate_seconds_left",

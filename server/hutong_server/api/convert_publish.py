@@ -10,7 +10,7 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Issue, Severity
 from hutong_server.store.base import Ids
-from hutong_server.usecases.get_report import REPORT_ID
+from hutong_server.usecases.get_report import PUBLISHED_ID
 from hutong_server.usecases.publish import Outcome, Published
 
 OUTCOMES: Final = numbers(Outcome, registry_service_pb2.PublishOutcome, "PUBLISH_OUTCOME")
@@ -60,7 +60,7 @@ def results_out(target: Iterable[Published], caller: Caller, ids: Ids) -> Iterab
     for each in target:
         yield registry_service_pb2.PublishResult(
             outcome=OUTCOMES[each.outcome],
-            report_id=ids.seal(REPORT_ID, caller.institution, (each.patient_key, each.report_id))
+            report_id=ids.seal(PUBLISHED_ID, caller.institution, (each.patient_key, each.report_id))
             if each.report_id
             else "",
             version=each.version,

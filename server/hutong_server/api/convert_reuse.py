@@ -39,6 +39,16 @@ ENCOUNTER_CLASSES: Final = {
 }
 
 
+AUTHORIZATIONS: Final = {
+    reuse_service_pb2.AUTHORIZATION_UNSPECIFIED: "",
+    reuse_service_pb2.AUTHORIZATION_CARD_READ: "card_read",
+    reuse_service_pb2.AUTHORIZATION_CODE_SCANNED: "code_scanned",
+    reuse_service_pb2.AUTHORIZATION_FORM_SIGNED: "form_signed",
+    reuse_service_pb2.AUTHORIZATION_GUARDIAN: "guardian",
+}
+MAX_BREAK_GLASS_REASON: Final = 500
+
+
 class Asker(NamedTuple):
     """For whom an answer is written: ids are sealed for this institution."""
 
@@ -53,12 +63,20 @@ def context_in(given: reuse_service_pb2.CallContext, faults: Faults) -> Context:
         faults.add("context.purpose", "is required" if given.purpose == 0 else "is not a known value")
     if given.encounter_class not in ENCOUNTER_CLASSES:
         faults.add("context.encounter_class", "is not a known value")
+    if given.authorization not in AUTHORIZATIONS:
+        faults.add("context.authorization", "is not a known value")
+    if given.break_glass_reason and given.purpose != reuse_service_pb2.PURPOSE_EMERGENCY:
+        faults.add("context.break_glass_reason", "goes with the purpose emergency only")
     return Context(
         practitioner=faults.text("context.practitioner", given.practitioner, required=True),
         encounter=faults.text("context.encounter", given.encounter, required=True),
         purpose=PURPOSES.get(given.purpose, ""),
         department=faults.text("context.department", given.department),
         encounter_class=ENCOUNTER_CLASSES.get(given.encounter_class, ""),
+        authorization=AUTHORIZATIONS.get(given.authorization, ""),
+        break_glass_reason=faults.text(
+            "context.break_glass_reason", given.break_glass_reason, longest=MAX_BREAK_GLASS_REASON
+        ).strip(),
     )
 
 
@@ -86,6 +104,7 @@ def chart_out(
         outcome=OUTCOMES[answer.outcome],
         rules_version=asker.book.version,
         not_reusable_count=len(answer.prompted.not_reusable),
+        withheld_count=answer.passed.count,
     )
     stamp(out.judged_at, answer.kept.at)
     sealed = _Sealed(asker)
@@ -201,6 +220,11 @@ def _report(
         target.conclusion = ""
         target.has_attachments = False
         return
-    target.has_images = row.has_images
+    if row.partly_withheld:
+        # These speak of all results, and so of those that are withheld.
+        target.conclusion = ""
+        target.has_attachments = False
+    else:
+        target.has_images = row.has_images
     for judged in results:
         _result(target.results.add(), judged, row, asker, sealed)

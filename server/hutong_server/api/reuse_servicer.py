@@ -10,7 +10,9 @@ from hutong_server.api import call
 from hutong_server.api.convert import Faults, instant
 from hutong_server.api.convert_reuse import Asker, chart_out, context_in, list_out, patient_in, report_out
 from hutong_server.api.parts import Parts
+from hutong_server.api.refusals import keeping_refusals
 from hutong_server.store.base import ReportFilter
+from hutong_server.usecases.gate import Passed
 from hutong_server.usecases.get_report import GetReport, get_report
 from hutong_server.usecases.list_reports import ListReports, list_reports
 from hutong_server.usecases.open_chart import OpenChart, open_chart
@@ -48,6 +50,7 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
             found = parts.store.read(lambda reader: open_chart(ask, reader, asker.book, parts.tokens, parts.clock()))
             kept = parts.store.submit(found.keep)
             this.outcome = found.outcome.value
+            self._count(found.passed)
             # The answer is written while its record is on its way to the disk.
             prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
             return (
@@ -62,7 +65,7 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
                 kept,
             )
 
-        response = await self._parts.run_kept(answer)
+        response = await self._parts.run_kept(keeping_refusals(parts.store, answer))
         parts.metrics.prompts.labels(this.outcome).inc()
         return response
 
@@ -100,9 +103,10 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
             )
             kept = parts.store.submit(found.keep)
             this.outcome = found.outcome.value
+            self._count(found.passed)
             return list_out(found, asker, parts.coverage(), parts.source), kept
 
-        return await self._parts.run_kept(answer)
+        return await self._parts.run_kept(keeping_refusals(parts.store, answer))
 
     async def GetReport(
         self, request: reuse_service_pb2.GetReportRequest, context: Context
@@ -126,9 +130,14 @@ class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
             found = parts.store.read(lambda reader: get_report(ask, reader, asker.book, parts.ids, parts.clock()))
             kept = parts.store.submit(found.keep)
             this.outcome = found.record.outcome
+            self._count(found.passed)
             return report_out(found, asker), kept
 
-        return await self._parts.run_kept(answer)
+        return await self._parts.run_kept(keeping_refusals(parts.store, answer))
+
+    def _count(self, passed: Passed) -> None:
+        if passed.declared:
+            self._parts.metrics.break_glass.inc()
 
     def _asker(self) -> Asker:
         return Asker(call.current().peer.institution, self._parts.rules.book, self._parts.ids)

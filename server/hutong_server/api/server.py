@@ -14,6 +14,7 @@ from hutong.v1 import (
     certificate_service_pb2,
     certificate_service_pb2_grpc,
     consent_service_pb2,
+    consent_service_pb2_grpc,
     patient_service_pb2,
     patient_service_pb2_grpc,
     registry_service_pb2,
@@ -25,6 +26,7 @@ from hutong.v1 import (
 from hutong_server.api.admission import CallLimits
 from hutong_server.api.catalog_servicer import CatalogServicer
 from hutong_server.api.certificate_servicer import CertificateServicer
+from hutong_server.api.consent_servicer import ConsentServicer
 from hutong_server.api.health import Health
 from hutong_server.api.identity import Identities
 from hutong_server.api.interceptors import chain
@@ -128,6 +130,7 @@ class RegistryServer:
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(parts), server)
         patient_service_pb2_grpc.add_PatientServiceServicer_to_server(PatientServicer(parts), server)
         certificate_service_pb2_grpc.add_CertificateServiceServicer_to_server(CertificateServicer(parts), server)
+        consent_service_pb2_grpc.add_ConsentServiceServicer_to_server(ConsentServicer(parts), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
 

@@ -70,7 +70,7 @@ ERRORS: dict[Reason, Refusal] = {
     Reason.FIELD_RECOMMENDED: Refusal(_INVALID, "A recommended field is missing or cannot be used."),
     Reason.RESULT_UNREADABLE: Refusal(_INVALID, "A result could not be read."),
     Reason.REFERENCE_UNRESOLVED: Refusal(_INVALID, "A reference leads nowhere."),
-    Reason.PATIENT_IN_DOUBT: Refusal(_INVALID, "It is not certain who the patient is."),
+    Reason.PATIENT_IN_DOUBT: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "It is not certain who the patient is."),
     Reason.METHOD_UNKNOWN: Refusal(grpc.StatusCode.UNIMPLEMENTED, "There is no such method."),
     Reason.IDENTITY_DISPUTED: Refusal(_INVALID, "Different documents claim one derived identity."),
     Reason.CERTIFICATE_REVOKED: Refusal(_DENIED, "The certificate was revoked."),

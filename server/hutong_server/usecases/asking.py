@@ -7,7 +7,7 @@ from enum import StrEnum
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.identifiers import IdentifierFault
-from hutong_server.domain.person import Demographics, Person, agreeing
+from hutong_server.domain.person import Demographics, PatientKey, Person, agreeing
 from hutong_server.domain.report import Instant, Issue, RawIdentifier, Severity
 from hutong_server.domain.reuse import ReportFacts
 from hutong_server.domain.rulebook import RuleBook
@@ -32,6 +32,10 @@ class Context:
     purpose: str
     department: str = ""
     encounter_class: str = ""
+    authorization: str = ""
+    """How the patient authorised the look-up: card_read, code_scanned, form_signed, guardian; "" when not stated."""
+    break_glass_reason: str = ""
+    """The declared emergency, in words; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Found:
     """Who the patient is: one person, nobody known, or doubt."""
 
     person: Person | None
+    keys: tuple[PatientKey, ...]
+    """Under which the answer is looked up and recorded, the person's representative first."""
     in_doubt: bool = False
 
 
@@ -75,15 +81,23 @@ def tokens_of(query: PatientQuery, institution: str, book: RuleBook, tokens: Tok
     return tuple(found)
 
 
-def find(reader: Reader, tokens: Sequence[bytes], demographics: Demographics, book: RuleBook) -> Found:
+def find(reader: Reader, patient: Sequence[bytes], demographics: Demographics, book: RuleBook, tokens: Tokens) -> Found:
     """The one person with whom everything agrees. Identifiers that lead to several such persons, or only to persons
     who contradict, are doubt.
     """
-    persons = reader.persons(tokens)
-    if not persons:
-        return Found(None)
+    persons = reader.persons(patient)
     match = agreeing(persons, demographics, book.policy.name_rule)
-    return Found(match[0]) if len(match) == 1 else Found(None, in_doubt=True)
+    if len(match) == 1:
+        person = match[0]
+        return Found(person, (person.key, *(key for key in person.keys if key != person.key)))
+    return Found(None, shadow_keys(patient, tokens), in_doubt=bool(persons))
+
+
+def shadow_keys(patient: Sequence[bytes], tokens: Tokens) -> tuple[PatientKey, ...]:
+    """Keys for somebody of whom the registry has no record, one for each token: they lead to nothing, and let such a
+    patient be looked up and recorded as any other.
+    """
+    return tuple(tokens.digest("nobody", token.hex())[:16] for token in patient)
 
 
 def facts_of(row: StoredReport) -> ReportFacts:
@@ -107,9 +121,11 @@ def access(
     outcome: str,
     now: Instant,
     *,
-    person: Person | None,
+    keys: Sequence[PatientKey],
     reports: Sequence[bytes],
     prompt_id: bytes = b"",
+    consent_basis: str = "",
+    withheld: tuple[tuple[bytes, int, str], ...] = (),
 ) -> AccessRecord:
     """The record of an answer: the same for a patient who is unknown and one who has nothing to show."""
     return AccessRecord(
@@ -125,7 +141,9 @@ def access(
         encounter=context.encounter,
         encounter_class=context.encounter_class,
         purpose=context.purpose,
-        patient_keys=person.keys if person else (),
+        patient_keys=tuple(keys),
         prompt_id=prompt_id,
         reports=tuple(dict.fromkeys(reports)),
+        consent_basis=consent_basis,
+        withheld=withheld,
     )

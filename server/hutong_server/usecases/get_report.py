@@ -10,10 +10,15 @@ from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Ids, Reader, StoredReport, Writer
 from hutong_server.usecases.asking import Context, access
+from hutong_server.usecases.gate import Passed, RefusedOnRecord, Visit, document_of, pass_gate
 from hutong_server.usecases.list_reports import judge
 
 REPORT_ID = "report"
-"""Kind of the sealed ids of reports; their parts are (patient key, report id)."""
+"""Kind of the sealed ids under which prompts and lists offer reports; their parts are (patient key, report id)."""
+PUBLISHED_ID = "published-report"
+"""Kind of the ids that a publisher is given. They name a report towards its publisher and open nothing: a report is
+read only by who was offered it, for the patient at hand.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +41,32 @@ class WholeReport:
     document: bytes
     images: bytes
     record: AccessRecord
+    passed: Passed
 
     def keep(self, writer: Writer) -> None:
-        """The write job: the access record."""
+        """The write job: emergency and access record."""
+        self.passed.keep(writer)
         writer.record(self.record)
 
 
 def get_report(ask: GetReport, reader: Reader, book: RuleBook, ids: Ids, now: Instant) -> WholeReport:
-    """Opens a report by the id that the asking institution was given.
+    """Opens a report by the id under which it was offered to the asking institution, as the gate stands now.
 
-    Raises HutongError(REPORT_NOT_FOUND) for an id of anybody else, and for a report that is held or is another
-    patient's by now.
+    Of a report that passes in part, the open results are shown and no document, images or conclusion: these cover all
+    of it. Raises HutongError(REPORT_NOT_FOUND) for an id of anybody else, and, on record, for a report that is
+    withheld, held, or another patient's by now; and as pass_gate does.
     """
     parts = ids.open(REPORT_ID, ask.caller.institution, ask.report_id)
-    row = reader.report(parts[0], parts[1]) if parts is not None and len(parts) == 2 else None
-    if row is None:
-        raise HutongError(Reason.REPORT_NOT_FOUND, "no such report for this institution")
-    stored = _document(row, reader)
-    if stored is None:
-        raise HutongError(Reason.REPORT_NOT_FOUND, "no such report for this institution")
-    person = reader.person_of(row.patient_key)
+    if parts is None or len(parts) != 2:
+        raise HutongError(Reason.REPORT_NOT_FOUND, _NOT_FOUND)
+    person = reader.person_of(parts[0])
+    keys = (person.key, *(key for key in person.keys if key != person.key)) if person else (parts[0],)
+    visit = Visit("GetReport", ask.context, ask.caller, ask.request_id, keys)
+    passed = pass_gate(visit, reader, book, now, report=(parts[0], parts[1]))
+    row = passed.rows[0] if passed.rows else None
+    stored = document_of(row, reader) if row is not None else None
+    if row is None or stored is None:
+        raise RefusedOnRecord(Reason.REPORT_NOT_FOUND, _NOT_FOUND, _refused(visit, passed, ask.prompt_id, now), passed)
     request = Request(ask.caller.institution, now)
     return WholeReport(
         row=row,
@@ -69,18 +80,30 @@ def get_report(ask: GetReport, reader: Reader, book: RuleBook, ids: Ids, now: In
             ask.request_id,
             "withdrawn" if row.withdrawn else "found",
             now,
-            person=person,
+            keys=keys,
             reports=(row.report_id,),
             prompt_id=ask.prompt_id,
+            consent_basis=passed.basis,
+            withheld=passed.withheld,
         ),
+        passed=passed,
     )
 
 
-def _document(row: StoredReport, reader: Reader) -> tuple[bytes, bytes] | None:
-    stored = reader.document(row.patient_key, row.report_id, row.version)
-    if stored is None and row.withdrawn:
-        # A withdrawal that came before its report stands under the key that it had then.
-        identity = reader.identity_of(row.report_id)
-        former = identity.former_keys if identity else ()
-        stored = next(filter(None, (reader.document(key, row.report_id, row.version) for key in former)), None)
-    return stored
+_NOT_FOUND = "no such report for this institution"
+
+
+def _refused(visit: Visit, passed: Passed, prompt_id: bytes, now: Instant) -> AccessRecord:
+    return access(
+        visit.method,
+        visit.caller,
+        visit.context,
+        visit.request_id,
+        "refused",
+        now,
+        keys=visit.keys,
+        reports=(),
+        prompt_id=prompt_id,
+        consent_basis=passed.basis,
+        withheld=passed.withheld,
+    )

@@ -11,6 +11,7 @@ from hutong_server.domain.reuse import ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Ids, Reader, ReportFilter, StoredReport, Tokens, Writer
 from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, facts_of, find, tokens_of
+from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
 _TOKEN = "page"  # noqa: S105  the kind of a sealed id, not a secret
 
@@ -40,9 +41,11 @@ class ReportList:
     page: tuple[tuple[StoredReport, tuple[Judged, ...]], ...]
     next_page_token: str
     record: AccessRecord
+    passed: Passed
 
     def keep(self, writer: Writer) -> None:
-        """The write job: the access record."""
+        """The write job: emergency and access record."""
+        self.passed.keep(writer)
         writer.record(self.record)
 
 
@@ -56,11 +59,12 @@ def list_reports(
     patient = tokens_of(ask.patient, ask.caller.institution, book, tokens)
     question = _question(ask, patient)
     after = _position(ask, question, ids)
-    found = find(reader, patient, ask.patient.demographics, book)
-    stored = reader.reports(found.person.keys, ask.only) if found.person else []
+    found = find(reader, patient, ask.patient.demographics, book, tokens)
+    visit = Visit("ListReports", ask.context, ask.caller, ask.request_id, found.keys)
+    passed = pass_gate(visit, reader, book, now, only=ask.only)
     request = Request(ask.caller.institution, now)
     matching = sorted(
-        ((row, judge(row, request, book)) for row in stored if _category_fits(row, ask.category)),
+        ((row, judge(row, request, book)) for row in passed.rows if _category_fits(row, ask.category)),
         key=lambda pair: _place(pair[0]),
         reverse=True,
     )
@@ -81,9 +85,12 @@ def list_reports(
             ask.request_id,
             outcome.value,
             now,
-            person=found.person,
+            keys=found.keys,
             reports=[row.report_id for row, _ in page],
+            consent_basis=passed.basis,
+            withheld=passed.withheld,
         ),
+        passed=passed,
     )
 
 

@@ -9,6 +9,7 @@ from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Prompt, Reader, StoredReport, Tokens, Writer
 from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, facts_of, find, tokens_of
+from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
 MAX_NOT_REUSABLE = 500
 """More results than these are counted, not listed."""
@@ -35,9 +36,11 @@ class ChartAnswer:
     """By report id: the rows that the prompt speaks of."""
     kept: Prompt
     record: AccessRecord
+    passed: Passed
 
     def keep(self, writer: Writer) -> None:
-        """The write job: prompt and access record."""
+        """The write job: prompt, emergency and access record."""
+        self.passed.keep(writer)
         writer.put_prompt(self.kept)
         writer.record(self.record)
 
@@ -45,14 +48,15 @@ class ChartAnswer:
 def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, now: Instant) -> ChartAnswer:
     """Answers from index rows, judged at `now`.
 
-    Raises HutongError for an identifier that fails its check or when none counts.
+    Raises HutongError for an identifier that fails its check or when none counts, and as pass_gate does.
     """
     patient = tokens_of(ask.patient, ask.caller.institution, book, tokens)
-    found = find(reader, patient, ask.patient.demographics, book)
-    stored = reader.reports(found.person.keys) if found.person else []
-    rows = {row.report_id: row for row in stored}
+    found = find(reader, patient, ask.patient.demographics, book, tokens)
+    visit = Visit("OpenChart", ask.context, ask.caller, ask.request_id, found.keys)
+    passed = pass_gate(visit, reader, book, now)
+    rows = {row.report_id: row for row in passed.rows}
     request = Request(ask.caller.institution, now)
-    prompted = prompt(((facts_of(row), row.results) for row in stored), request, book)
+    prompted = prompt(((facts_of(row), row.results) for row in passed.rows), request, book)
     outcome = Outcome.IN_DOUBT if found.in_doubt else Outcome.FOUND if prompted.lines else Outcome.NONE
     # The id is a digest of what was asked, so a repeat finds the same prompt without a look-up, and a request id that
     # is used again for another patient makes another prompt instead of a mix of two.
@@ -69,7 +73,7 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
         kept=Prompt(
             prompt_id=prompt_id,
             institution=ask.caller.institution,
-            patient_key=found.person.key if found.person else None,
+            patient_key=found.keys[0],
             at=now,
             outcome=outcome.value,
             rules_version=book.version,
@@ -84,8 +88,11 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
             ask.request_id,
             outcome.value,
             now,
-            person=found.person,
+            keys=found.keys,
             reports=[judged.report.report_id for judged in shown],
             prompt_id=prompt_id,
+            consent_basis=passed.basis,
+            withheld=passed.withheld,
         ),
+        passed=passed,
     )

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hutong_server import settings as configuration
+from hutong_server.ca_commands import ca
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.telemetry import log, start_logging
 
@@ -23,6 +24,7 @@ cli = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="Key files of the store.")
 cli.add_typer(keys, name="keys")
+cli.add_typer(ca, name="ca")
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from typing import Any
 
 from hutong_server import safety
 from hutong_server.api.admission import CallLimits
+from hutong_server.api.certificate_servicer import new_token, token_hash
 from hutong_server.api.coverage import CoverageSnapshot
 from hutong_server.api.expiry import ExpiryWatch
 from hutong_server.api.health import Health
@@ -20,7 +21,7 @@ from hutong_server.api.server import SERVICES, ConnectionLimits, RegistryServer,
 from hutong_server.api.standing import Standing
 from hutong_server.api.wire_form import ProtoWire
 from hutong_server.app_certificates import authority_of, enrollment_server, retired_of, server_certificates
-from hutong_server.domain.caller import Role
+from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.report import Instant
 from hutong_server.settings import Settings, SettingsError, split_address
 from hutong_server.store.base import StoreUnavailable
@@ -31,6 +32,8 @@ from hutong_server.telemetry import Metrics, MetricsServer, log
 from hutong_server.trust.ids import SealedIds
 from hutong_server.trust.keys import read_key_file
 from hutong_server.trust.ledger import open_ledger
+from hutong_server.usecases.certificates import MakeToken, make_token
+from hutong_server.usecases.institutions import OPERATOR
 from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.tokens import HmacTokens
 
@@ -191,6 +194,27 @@ def _open(settings: Settings) -> SqlStore:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:
         raise SettingsError([f"HUTONG_LEDGER_EXPORT: {error.strerror}"]) from None
+
+
+def make_operator_token(settings: Settings, institution: str, role: Role, hours: int) -> tuple[str, str]:
+    """(one-time token, fingerprint of the root), made right in the database by who may read its keys.
+
+    Raises SettingsError for unsafe settings, HutongError for an institution that cannot have one.
+    """
+    authority = authority_of(settings)
+    if authority is None:
+        raise SettingsError(["HUTONG_CA_DIRECTORY holds no authorities; make them with `hutong-server ca init`"])
+    if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
+        raise SettingsError(found)
+    store = _open(settings)[0]
+    try:
+        token = new_token()
+        command = MakeToken(token_hash(token), institution, role, hours, needs_approval=False)
+        operator = Caller(OPERATOR, Role.REGISTRY, "")
+        store.submit(make_token(command, operator, now(), f"ca-{token_hash(token).hex()[:12]}")).result()
+        return token, authority.anchor_fingerprint
+    finally:
+        store.close()
 
 
 def prepare_schema(url: str) -> None:

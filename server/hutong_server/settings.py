@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     tls_key: Path = Field(Path("certs/server.key"), description="Its private key, PEM; readable by the owner only.")
     tls_ca: Path = Field(Path("certs/ca.pem"), description="Authorities whose client certificates are accepted, PEM.")
     ca_directory: Path = Field(Path("var/ca"), description="The registry's own authorities (hutong-server ca init).")
-    enrollment_listen: str = Field("", description="Address of the enrolment port (TLS, no client certificate); empty: off.")
+    enrollment_listen: str = Field(
+        "", description="Address of the enrolment port (TLS without client certificate); empty: off."
+    )
     certificate_life_hours: Annotated[float, Field(ge=1, le=2160)] = Field(
         168.0, description="Life of the client certificates that are issued."
     )

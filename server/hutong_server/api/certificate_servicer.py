@@ -52,7 +52,7 @@ class CertificateServicer(certificate_service_pb2_grpc.CertificateServiceService
         token = new_token()
         role = _ROLES[request.role]
         command = MakeToken(
-            token_hash=hashlib.sha256(token.encode()).digest(),
+            token_hash=token_hash(token),
             institution=institution,
             role=role,
             hours=request.hours or HOURS,
@@ -141,6 +141,11 @@ class CertificateServicer(certificate_service_pb2_grpc.CertificateServiceService
 def new_token() -> str:
     """256 random bits, as text that begins with a letter."""
     return TOKEN_MARK + secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token. It has 256 random bits, so a plain digest cannot be turned back."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _certificate_out(target: certificate_service_pb2.Certificate, row: CertificateRow) -> None:

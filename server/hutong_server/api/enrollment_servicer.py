@@ -1,6 +1,5 @@
-"""Admits certificate requests. Everything that is wrong with a token or a proof gets one answer, after the same work."""
+"""Admits certificate requests. Whatever is wrong with a token or a proof gets one answer, after the same work."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import grpc
 from hutong.v1 import enrollment_service_pb2, enrollment_service_pb2_grpc
 
 from hutong_server.api import call
+from hutong_server.api.certificate_servicer import token_hash
 from hutong_server.api.challenges import Challenges
 from hutong_server.api.convert import Faults
 from hutong_server.api.guess_limits import GuessLimits, address_of
@@ -52,13 +52,11 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         parts, this, now = self._parts, call.current(), self._parts.clock()
         address = self._enter(context)
         wanted = await self._request(request.certificate_request)
-        token_hash = hashlib.sha256(request.token.encode()).digest()
-        weighed = await parts.read(
-            lambda reader: weigh_token(reader, token_hash, wanted.key_fingerprint, now)
-        )
+        spent = token_hash(request.token)
+        weighed = await parts.read(lambda reader: weigh_token(reader, spent, wanted.key_fingerprint, now))
         name = _NOBODY if weighed.refused else (weighed.institution, weighed.role)
         issued = await parts.run(lambda: self._enrolling.authority.issue(wanted, *name, now))
-        done = await parts.write(enroll(token_hash, wanted.key_fingerprint, issued, name, now, this.request_id))
+        done = await parts.write(enroll(spent, wanted.key_fingerprint, issued, name, now, this.request_id))
         self._end(done, address, this)
         response = enrollment_service_pb2.EnrollResponse(institution=done.institution, role=done.role)
         if done.pending:
@@ -118,7 +116,7 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         raise AssertionError("unreachable")
 
     def _end(self, done: Admitted, address: str, this: call.Call) -> None:
-        """Raises ENROLLMENT_REFUSED for what is refused; else it was no guess. The log holds why, the answer does not."""
+        """Raises ENROLLMENT_REFUSED for what is refused; else it was no guess. The log holds why, not the answer."""
         if done.institution:
             fingerprint = done.renewed.fingerprint if done.renewed else ""
             this.caller = Caller(institution=done.institution, role=Role(done.role), certificate=fingerprint)

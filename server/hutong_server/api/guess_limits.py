@@ -68,7 +68,7 @@ class GuessLimits:
 
 
 def address_of(peer: str) -> str:
-    """The address of gRPC's peer text ("ipv4:1.2.3.4:567"); of IPv6 the network of 64 bits, which one site has whole."""
+    """The address in gRPC's peer text ("ipv4:1.2.3.4:567"); of IPv6 the network of 64 bits, which a site has whole."""
     kind, _, rest = unquote(peer).partition(":")
     host = rest.rpartition(":")[0].strip("[]")
     if kind == "ipv6":
@@ -77,5 +77,3 @@ def address_of(peer: str) -> str:
         except ValueError:
             return host
     return host or peer
-
-

@@ -82,9 +82,7 @@ class Standing:
     async def refresh(self) -> None:
         """Sees to it that what is known is as new as the store is now. Raises StoreUnavailable."""
         loop = asyncio.get_running_loop()
-        count = await loop.run_in_executor(
-            self._threads, lambda: self._store.read(lambda reader: reader.revocations())
-        )
+        count = await loop.run_in_executor(self._threads, lambda: self._store.read(lambda reader: reader.revocations()))
         gone = self._retired()
         if count == self._count and gone == self._gone:
             return
@@ -121,4 +119,3 @@ class CertificateStanding:
             return await inner(request, context)
 
         return answer
-

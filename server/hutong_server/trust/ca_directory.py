@@ -74,6 +74,12 @@ class Authorities:
     """Issuing intermediates whose certificates are accepted."""
     retired: frozenset[str]
     """Key ids of those that are not any more."""
+    certificates: tuple[x509.Certificate, ...]
+    """Of all entries, in their order."""
+
+    def listed(self) -> list[tuple[Entry, x509.Certificate]]:
+        """Every intermediate with its certificate."""
+        return list(zip(self.entries, self.certificates, strict=True))
 
 
 def initialize(
@@ -86,7 +92,7 @@ def initialize(
     root = make_root(f"{registry_name} root 1", registry_name, now)
     _save_root_key(root_key, root.key, passphrase)
     issuing = make_issuing(f"{registry_name} issuing 1", registry_name, root, now)
-    _put(directory / "root-1.pem", pem(root.certificate), 0o644)
+    put_file(directory / "root-1.pem", pem(root.certificate), 0o644)
     _put_signer(directory, "issuing-1", issuing)
     _save(directory, (Entry("issuing-1", "root-1", State.ACTIVE),))
     return read(directory)
@@ -124,10 +130,10 @@ def prepare(
         entry = Entry(name, f"root-{number}", State.PREPARED, cross_root=active.root)
         new_root = make_root(f"{registry_name} root {number}", registry_name, now)
         _save_root_key(new_root_key, new_root.key, passphrase)
-        _put(directory / f"{entry.root}.pem", pem(new_root.certificate), 0o644)
+        put_file(directory / f"{entry.root}.pem", pem(new_root.certificate), 0o644)
         issuing = make_issuing(title, registry_name, new_root, now)
         cross = make_issuing(title, registry_name, root, now, issuing.key)
-        _put(directory / f"{name}.cross.pem", pem(cross.certificate), 0o644)
+        put_file(directory / f"{name}.cross.pem", pem(cross.certificate), 0o644)
     _put_signer(directory, name, issuing)
     _save(directory, (*entries, entry))
     return read(directory)
@@ -179,6 +185,7 @@ def read(directory: Path) -> Authorities:
         frozenset(
             key_id(_certificate(directory / f"{entry.name}.pem")) for entry in entries if entry.state is State.RETIRED
         ),
+        tuple(_certificate(directory / f"{entry.name}.pem") for entry in entries),
     )
 
 
@@ -217,25 +224,27 @@ def _save(directory: Path, entries: tuple[Entry, ...]) -> None:
     """Writes the lists of what is trusted, then the state: a reader that sees the new state finds all of its files."""
     trusted = [entry for entry in entries if entry.state is not State.RETIRED]
     roots = [_certificate(directory / f"{name}.pem") for name in dict.fromkeys(entry.root for entry in trusted)]
-    _put(directory / ROOTS_FILE, pem(*roots), 0o644)
-    _put(directory / CLIENTS_FILE, pem(*(_certificate(directory / f"{entry.name}.pem") for entry in trusted)), 0o644)
+    put_file(directory / ROOTS_FILE, pem(*roots), 0o644)
+    put_file(
+        directory / CLIENTS_FILE, pem(*(_certificate(directory / f"{entry.name}.pem") for entry in trusted)), 0o644
+    )
     rows = [
         {"name": entry.name, "root": entry.root, "state": entry.state.value, "cross_root": entry.cross_root}
         for entry in entries
     ]
-    _put(directory / STATE_FILE, json.dumps({"authorities": rows}, indent=2).encode() + b"\n", 0o644)
+    put_file(directory / STATE_FILE, json.dumps({"authorities": rows}, indent=2).encode() + b"\n", 0o644)
 
 
 def _put_signer(directory: Path, name: str, signer: Signer) -> None:
-    _put(directory / f"{name}.key", key_pem(signer.key), 0o600)
-    _put(directory / f"{name}.pem", pem(signer.certificate), 0o644)
+    put_file(directory / f"{name}.key", key_pem(signer.key), 0o600)
+    put_file(directory / f"{name}.pem", pem(signer.certificate), 0o644)
 
 
 def _save_root_key(path: Path, key: AuthorityKey, passphrase: bytes) -> None:
     if path.exists():
         raise AuthorityFault(f"{path} is there already")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _put(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase)), 0o600)
+    put_file(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase)), 0o600)
 
 
 def _load_root_key(path: Path, passphrase: bytes) -> AuthorityKey:
@@ -273,7 +282,7 @@ def _certificate(path: Path) -> x509.Certificate:
         raise AuthorityFault(f"{path} holds no certificate in PEM") from None
 
 
-def _put(path: Path, content: bytes, mode: int) -> None:
+def put_file(path: Path, content: bytes, mode: int) -> None:
     """Replaces a file at once: a reader sees the old one or the new one, and nobody a half."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)

@@ -80,7 +80,8 @@ def proven_certificate(chain: bytes, challenge: bytes, request: CheckedRequest, 
     """The fingerprint (SHA-256, hex) of the chain's leaf when `signature` is by its key; "" when it is not.
 
     The signature is over "hutong-renew-v1" || challenge || SHA-256 of the DER request: ECDSA with SHA-256, or for an
-    RSA key PKCS#1 v1.5 with SHA-256. Whether the certificate is ours is the caller's question: it asks by the fingerprint.
+    RSA key PKCS#1 v1.5 with SHA-256. Whether the certificate is ours is the caller's question: it asks by the
+    fingerprint.
     """
     message = RENEWAL_LABEL + challenge + hashlib.sha256(request.der).digest()
     try:

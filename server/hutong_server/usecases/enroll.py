@@ -112,7 +112,8 @@ def renew(
         if command.fingerprint:
             # After a revocation, or before it: not beside it.
             known = writer.certificate_of(command.fingerprint)
-            writer.lock((b"certificate " + known.serial.encode(),) if known else ())
+            if known is not None:
+                writer.lock((b"certificate " + known.serial.encode(),))
         weighed = weigh_renewal(writer, command.fingerprint, command.grace, now)
         refused = weighed.refused
         if not command.nonce:

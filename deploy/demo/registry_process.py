@@ -36,6 +36,7 @@ class Registry:
             "HUTONG_TLS_CA": str(certs / "ca.pem"),
             "HUTONG_TOKEN_KEY": str(home / "keys" / "token.key"),
             "HUTONG_SEAL_KEY": str(home / "keys" / "seal.key"),
+            "HUTONG_KEK": str(home / "keys" / "kek.key"),
             "HUTONG_LEDGER_KEY": str(home / "keys" / "ledger.key"),
         }
         self._certs = certs

@@ -74,7 +74,7 @@ def keys_init() -> None:
     from hutong_server.trust.keys import UnsafeKey, create_key_file, read_key_file
 
     settings = _settings()
-    for path in (settings.token_key, settings.seal_key, settings.ledger_key):
+    for path in (settings.token_key, settings.seal_key, settings.kek, settings.ledger_key):
         try:
             create_key_file(path)
             print(f"made {path}")

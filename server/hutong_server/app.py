@@ -23,19 +23,18 @@ from hutong_server.api.wire_form import ProtoWire
 from hutong_server.app_certificates import authority_of, enrollment_server, retired_of, server_certificates
 from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.report import Instant
+from hutong_server.sealed_store import check_keys, first_key_problems, open_sealed
 from hutong_server.settings import Settings, SettingsError, split_address
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.engine import UnsafeSettings, database_of
 from hutong_server.store.migrations import migrate, migrations_pending
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.telemetry import Metrics, MetricsServer, log
-from hutong_server.trust.ids import SealedIds
-from hutong_server.trust.keys import read_key_file
+from hutong_server.trust.key_ring import KeyRing
 from hutong_server.trust.ledger import open_ledger
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
-from hutong_server.trust.sealing import AesGcmSealer
-from hutong_server.trust.tokens import HmacTokens
+from hutong_server.trust.sealing import KeyedSealer
 
 
 def now() -> Instant:
@@ -46,7 +45,8 @@ def now() -> Instant:
 class Registry:
     """A running registry. Made by start(); ended by drain()."""
 
-    def __init__(self, settings: Settings, store: SqlStore, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, store: SqlStore, ring: KeyRing, metrics: Metrics) -> None:
+        self._ring = ring
         self._settings = settings
         self.store = store
         self.metrics = metrics
@@ -83,6 +83,7 @@ class Registry:
                 max_document_bytes=settings.max_message_bytes,
                 future_tolerance=settings.future_tolerance_seconds * 1000,
                 stream_window=settings.stream_window,
+                stall=settings.stall_seconds,
             ),
         )
         self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
@@ -150,6 +151,7 @@ class Registry:
     def _close(self) -> None:
         self._threads.shutdown()
         self._documents.shutdown()
+        self._ring.close()
         self.store.close()
         if self._metrics_server is not None:
             self._metrics_server.close()
@@ -168,9 +170,10 @@ async def start(settings: Settings) -> Registry:
     if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
         raise SettingsError(found)
     loop = asyncio.get_running_loop()
-    store = await loop.run_in_executor(None, _open, settings)
+    store, ring = await loop.run_in_executor(None, _open, settings)
     try:
-        registry = Registry(settings, store, Metrics())
+        registry = Registry(settings, store, ring, Metrics())
+        ring.start()
     except BaseException:
         store.close()
         raise
@@ -183,13 +186,14 @@ async def start(settings: Settings) -> Registry:
     return registry
 
 
-def _open(settings: Settings) -> SqlStore:
+def _open(settings: Settings) -> tuple[SqlStore, KeyRing]:
+    if is_new_file(settings.database_url) and (found := first_key_problems(settings)):
+        raise SettingsError(found)
     try:
         prepare_schema(settings.database_url)
-        sealer = AesGcmSealer(read_key_file(settings.seal_key))
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
         # Beside the workers, health, rules, coverage, metrics and the key ring each look at the database.
-        return open_store(settings.database_url, sealer, pool_size=settings.worker_threads + 5, ledger=ledger)
+        return open_sealed(settings, now(), pool_size=settings.worker_threads + 5, ledger=ledger)
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:
@@ -232,10 +236,11 @@ def database_problems(settings: Settings) -> list[str]:
     """What the database itself would refuse at a start. Makes nothing."""
     url = settings.database_url
     if is_new_file(url):
-        return []
+        return first_key_problems(settings)
     try:
-        open_store(url, AesGcmSealer(read_key_file(settings.seal_key)), pool_size=1).close()
+        open_store(url, KeyedSealer(), pool_size=1).close()
         prepare_schema(url)
+        check_keys(settings)
     except (UnsafeSettings, StoreUnavailable) as error:
         return [f"HUTONG_DATABASE_URL: {error}"]
     except SettingsError as error:

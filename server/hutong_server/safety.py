@@ -97,10 +97,16 @@ def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _keys(settings: Settings) -> list[str]:
     found = []
     for variable, path in (("HUTONG_TOKEN_KEY", settings.token_key), ("HUTONG_SEAL_KEY", settings.seal_key)):
-        try:
-            read_key_file(path)
-        except UnsafeKey as error:
-            found.append(f"{variable}: {error} (make both with `hutong-server keys init`)")
+        # A database that has keys needs neither file.
+        if path.exists():
+            try:
+                read_key_file(path)
+            except UnsafeKey as error:
+                found.append(f"{variable}: {error} (make both with `hutong-server keys init`)")
+    try:
+        read_key_file(settings.kek)
+    except UnsafeKey as error:
+        found.append(f"HUTONG_KEK: {error} (`hutong-server keys init` makes the key that wraps the others)")
     try:
         read_key_file(settings.ledger_key)
     except UnsafeKey as error:

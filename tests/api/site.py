@@ -55,6 +55,7 @@ class Material:
             "HUTONG_TLS_CA": str(directory / "ca.pem"),
             "HUTONG_TOKEN_KEY": str(self.token_key),
             "HUTONG_SEAL_KEY": str(self.seal_key),
+            "HUTONG_KEK": str(self.seal_key.with_name("kek.key")),
             "HUTONG_LEDGER_KEY": str(self.seal_key.with_name("ledger.key")),
             "HUTONG_DRAIN_SECONDS": "5",
             # Tests of other things call as often as they need to.

@@ -21,7 +21,7 @@ SAMPLE = ROOT / "deploy" / "catalog" / "sample"
 def make_material(directory: Path) -> Material:
     """Certificates and keys of one run."""
     authority = load_make_certs().make_certs(directory / "certs", [("registry", ("admin", "monitor"))])
-    for name in ("token.key", "seal.key", "ledger.key"):
+    for name in ("token.key", "seal.key", "kek.key", "ledger.key"):
         create_key_file(directory / name)
     return Material(authority, directory / "token.key", directory / "seal.key")
 

@@ -129,6 +129,7 @@ class RegistryProcess:
             "HUTONG_TLS_CA": str(certificates / "ca.pem"),
             "HUTONG_TOKEN_KEY": str(self.directory / "token.key"),
             "HUTONG_SEAL_KEY": str(self.directory / "seal.key"),
+            "HUTONG_KEK": str(self.directory / "kek.key"),
             "HUTONG_LEDGER_KEY": str(self.directory / "ledger.key"),
             **self.settings,
         }
@@ -168,7 +169,7 @@ def start_registry(authority: Any, tmp_path_factory: pytest.TempPathFactory) -> 
 
     def start(**settings: str) -> RegistryProcess:
         directory = tmp_path_factory.mktemp("registry")
-        for name in ("token.key", "seal.key", "ledger.key"):
+        for name in ("token.key", "seal.key", "kek.key", "ledger.key"):
             create_key_file(directory / name)
         process = RegistryProcess(authority, directory, settings)
         started.append(process)

@@ -13,6 +13,6 @@ from tests.api.site import Material, load_make_certs
 def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     directory = tmp_path_factory.mktemp("material")
     authority = load_make_certs().make_certs(directory / "certs", [("registry", ("admin", "monitor"))])
-    for name in ("token.key", "seal.key", "ledger.key"):
+    for name in ("token.key", "seal.key", "kek.key", "ledger.key"):
         create_key_file(directory / name)
     return Material(authority, directory / "token.key", directory / "seal.key")

@@ -28,6 +28,8 @@ class Limits:
     """Milliseconds."""
     stream_window: int
     """Documents of one stream in work at a time."""
+    stall: float
+    """Seconds that a stream waits for its caller to read an answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,14 +64,17 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
 
         async def answer(sent: Sent, document: Document, published: tuple[Published, ...]) -> None:
             self._count(published)
-            await context.write(
-                registry_service_pb2.PublishReportsResponse(
-                    position=sent.position,
-                    # A document refused as a whole is told by its issues alone.
-                    results=() if document.issues else results_out(published, this.peer, parts.ids),
-                    issues=issues_out(document.issues),
-                )
+            response = registry_service_pb2.PublishReportsResponse(
+                position=sent.position,
+                # A document refused as a whole is told by its issues alone.
+                results=() if document.issues else results_out(published, this.peer, parts.ids),
+                issues=issues_out(document.issues),
             )
+            try:
+                async with asyncio.timeout(parts.limits.stall):
+                    await context.write(response)
+            except TimeoutError:
+                raise HutongError(Reason.DEADLINE_TOO_SHORT, "The caller does not read its answers.") from None
 
         stream = PublishStream(self._keep_all, answer, window, ending)
         await stream.run(self._sent(request_iterator, window, this))

@@ -191,3 +191,27 @@ def test_link_and_unlink_can_be_undone(registry: Registry) -> None:
     assert len(registry.chart(one).rows) == 1
     with pytest.raises(HutongError):
         do(registry, patients.unlink(keys[0], step()))
+
+
+def test_a_link_of_two_that_contradict_answers_both_charts_together(registry: Registry) -> None:
+    one, two = report("A", name="张三"), report("B", name="张山")
+    registry.publish(one)
+    registry.publish(two)
+    keys = [registry.chart(each).record.patient_keys[0] for each in (one, two)]
+    linked = do(registry, patients.link(keys[0], keys[1], step()))
+    assert len(registry.chart(one).rows) == len(registry.chart(two).rows) == 2
+    for stranger in (report(name="张五"), report(name="张三", birth="1981-05-12")):
+        assert registry.chart(stranger).outcome is Asked.IN_DOUBT
+    # A report that comes meanwhile stays with its record when the link turns out to be wrong.
+    registry.publish(report("C", name="张三"))
+    do(registry, patients.undo(linked.step_id, step()))
+    assert [len(registry.chart(each).rows) for each in (one, two)] == [2, 1]
+
+
+def test_who_says_nothing_of_himself_agrees_with_nobody(registry: Registry) -> None:
+    registry.publish(report("A", name="", birth="", sex=""))
+    (waiting,) = held(registry)
+    do(registry, patients.place_held(waiting.held.held_id, None, step()))
+    assert registry.chart(report(name="不相干")).outcome is Asked.IN_DOUBT
+    registry.publish(report("B"))
+    assert len(registry.chart(report()).rows) == 1, "the other person under the number is not in doubt for it"

@@ -105,8 +105,20 @@ class Person:
         return tuple(key for key, _ in self.records)
 
     def agrees(self, other: Demographics, rule: NameRule) -> bool:
-        """Whether `other` contradicts none of the records."""
-        return not any(contradict(own, other, rule) for _, own in self.records)
+        """Whether `other` contradicts none of the records. Where an administrator linked records that contradict each
+        other, it must agree with one of them, and may differ from the others where that one does.
+
+        A person of whom nothing is said agrees with nobody: it would agree with everybody.
+        """
+        known = [own for _, own in self.records if not own.empty]
+        against = [contradict(own, other, rule) for own in known]
+        if not any(against):
+            return bool(known)
+        return any(
+            all(set(found) <= set(contradict(own, like, rule)) for own, found in zip(known, against, strict=True))
+            for like, differs in zip(known, against, strict=True)
+            if not differs
+        )
 
 
 def agreeing(persons: Iterable[Person], demographics: Demographics, rule: NameRule) -> tuple[Person, ...]:

@@ -1,0 +1,240 @@
+"""Reading the ledger whole, as it is stored: for verification, proofs and export."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import and_, bindparam, func, select
+
+from hutong_server.domain.report import Instant
+from hutong_server.store import tables
+from hutong_server.store.base import ROOT_LOG, SealBroken
+from hutong_server.store.ledger import leaf_context
+from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_root, ledger_subject
+from hutong_server.store.packing import part_keys
+from hutong_server.store.statements import Statement
+from hutong_server.store.transaction import Transaction
+
+_CHUNK = 500
+
+
+class LogState(NamedTuple):
+    """A log as the database knows it."""
+
+    log_id: bytes
+    started: Instant
+    ended: bool
+    cut: int
+    """Leaves that retention cut off."""
+    cut_nodes: tuple[bytes, ...]
+
+
+class IndexRow(NamedTuple):
+    """What the index says of a leaf in clear."""
+
+    at: Instant
+    method: str
+    institution: str
+    role: str
+    outcome: str
+    patient_keys: tuple[bytes, ...]
+    listed_for: tuple[bytes, ...]
+    """Patient keys under which the leaf is found."""
+
+
+class StoredLeaf(NamedTuple):
+    """A leaf."""
+
+    number: int
+    """Its place in its log, from 0."""
+    hashed: bytes
+    leaf: bytes | None
+    """None when it does not open."""
+    row: IndexRow | None
+    """None when the source holds no index (the root log, a dump)."""
+
+
+class StoredTree(NamedTuple):
+    """A signed tree head."""
+
+    size: int
+    at: Instant
+    root: bytes
+    signature: bytes
+
+
+class LedgerView(Protocol):
+    """The ledger, wherever it is read from."""
+
+    def logs(self) -> list[LogState]: ...
+    def leaves(self, log_id: bytes, start: int = 0) -> Iterator[StoredLeaf]:
+        """By index."""
+
+    def trees(self, log_id: bytes) -> Iterator[StoredTree]:
+        """By size."""
+
+    def strays(self) -> list[tuple[str, int]]:
+        """What belongs to no log: (what, how many)."""
+
+
+_rec, _log, _tree, _subject = (
+    tables.access_record.c,
+    ledger_log.c,
+    ledger_checkpoint.c,
+    ledger_subject.c,
+)
+_LOGS = Statement(
+    select(_log.log_id, _log.started, _log.ended, _log.cut, _log.cut_nodes).order_by(_log.started, _log.log_id)
+)
+_LEAVES = Statement(
+    select(
+        _rec.leaf_index,
+        _rec.leaf_hash,
+        _rec.body,
+        _rec.at,
+        _rec.method,
+        _rec.institution,
+        _rec.role,
+        _rec.outcome,
+        _rec.patient_keys,
+    )
+    .where(_rec.log_id == bindparam("of_log"), _rec.leaf_index >= bindparam("start"))
+    .order_by(_rec.leaf_index)
+    .limit(bindparam("limit"))
+)
+_HASHES = Statement(
+    select(_rec.leaf_hash)
+    .where(_rec.log_id == bindparam("of_log"), _rec.leaf_index < bindparam("size"))
+    .order_by(_rec.leaf_index)
+)
+_ROOTS = Statement(select(ledger_root).order_by(ledger_root.c.leaf_index))
+_TREES = Statement(
+    select(_tree.size, _tree.at, _tree.root, _tree.signature)
+    .where(_tree.log_id == bindparam("of_log"), _tree.size > bindparam("after"))
+    .order_by(_tree.size)
+    .limit(bindparam("limit"))
+)
+_LAST_TREE = Statement(
+    select(_tree.size, _tree.at, _tree.root, _tree.signature)
+    .where(_tree.log_id == bindparam("of_log"))
+    .order_by(_tree.size.desc())
+    .limit(1)
+)
+_LISTED = Statement(
+    select(_subject.patient_key).where(
+        _subject.patient_key == bindparam("key"),
+        _subject.at == bindparam("of_at"),
+        _subject.log_id == bindparam("of_log"),
+        _subject.leaf_index == bindparam("of_index"),
+    )
+)
+_STRAY_LEAVES = Statement(
+    select(func.count())
+    .select_from(tables.access_record.outerjoin(ledger_log, _rec.log_id == _log.log_id))
+    .where(_rec.log_id.is_not(None), _log.log_id.is_(None))
+)
+_STRAY_TREES = Statement(
+    select(func.count())
+    .select_from(ledger_checkpoint.outerjoin(ledger_log, _tree.log_id == _log.log_id))
+    .where(_tree.log_id != bindparam("root"), _log.log_id.is_(None))
+)
+_STRAY_SUBJECTS = Statement(
+    select(func.count())
+    .select_from(
+        ledger_subject.outerjoin(
+            tables.access_record,
+            and_(_subject.log_id == _rec.log_id, _subject.leaf_index == _rec.leaf_index),
+        )
+    )
+    .where(_rec.log_id.is_(None))
+)
+_OUTSIDE = Statement(
+    select(func.count()).where(
+        _rec.log_id.is_(None),
+        _rec.at >= select(func.min(_log.started)).scalar_subquery(),
+    )
+)
+
+
+class SqlLedgerView:
+    """LedgerView over a transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def logs(self) -> list[LogState]:
+        """See LedgerView."""
+        return [
+            LogState(log_id, started, bool(ended), cut, tuple(nodes[i : i + 32] for i in range(0, len(nodes), 32)))
+            for log_id, started, ended, cut, nodes in self._tx.rows(_LOGS)
+        ]
+
+    def leaves(self, log_id: bytes, start: int = 0) -> Iterator[StoredLeaf]:
+        """See LedgerView."""
+        if log_id == ROOT_LOG:
+            for index, body, hashed in self._tx.rows(_ROOTS):
+                yield StoredLeaf(index, hashed, body, None)
+            return
+        while True:
+            rows = self._tx.rows(_LEAVES, of_log=log_id, start=start, limit=_CHUNK)
+            for index, hashed, sealed, *clear in rows:
+                yield StoredLeaf(index, hashed, self._opened(sealed, log_id, index), self._row(log_id, index, *clear))
+            if len(rows) < _CHUNK:
+                return
+            start = rows[-1][0] + 1
+
+    def trees(self, log_id: bytes) -> Iterator[StoredTree]:
+        """See LedgerView."""
+        after = -1
+        while True:
+            rows = self._tx.rows(_TREES, of_log=log_id, after=after, limit=_CHUNK)
+            for row in rows:
+                yield StoredTree(*row)
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1][0]
+
+    def strays(self) -> list[tuple[str, int]]:
+        """See LedgerView."""
+        counts = (
+            ("leaves of a log that is not there", self._tx.row(_STRAY_LEAVES)),
+            ("checkpoints of a log that is not there", self._tx.row(_STRAY_TREES, root=ROOT_LOG)),
+            ("entries of a patient's list without their leaf", self._tx.row(_STRAY_SUBJECTS)),
+            ("records outside of every log, written after the ledger began", self._tx.row(_OUTSIDE)),
+        )
+        return [(what, row[0]) for what, row in counts if row is not None and row[0]]
+
+    def newest(self, log_id: bytes) -> StoredTree | None:
+        """The newest signed tree of a log."""
+        row = self._tx.row(_LAST_TREE, of_log=log_id)
+        return StoredTree(*row) if row else None
+
+    def hashes(self, log_id: bytes, size: int) -> list[bytes]:
+        """Hashes of the leaves that are kept, up to a size."""
+        if log_id == ROOT_LOG:
+            return [leaf.hashed for leaf in self.leaves(ROOT_LOG)][:size]
+        return [bytes(row[0]) for row in self._tx.rows(_HASHES, of_log=log_id, size=size)]
+
+    def _opened(self, sealed: bytes, log_id: bytes, index: int) -> bytes | None:
+        try:
+            return self._tx.sealer.open(sealed, leaf_context(log_id, index))
+        except SealBroken:
+            return None
+
+    def _row(
+        self,
+        log_id: bytes,
+        index: int,
+        at: Instant,
+        method: str,
+        institution: str,
+        role: str,
+        outcome: str,
+        keys: bytes,
+    ) -> IndexRow:
+        parted = part_keys(keys)
+        listed = tuple(
+            key
+            for key in dict.fromkeys(parted)
+            if self._tx.row(_LISTED, key=key, of_at=at, of_log=log_id, of_index=index) is not None
+        )
+        return IndexRow(at, method, institution, role, outcome, parted, listed)

@@ -17,6 +17,7 @@ from hutong_client.admin import AdminClient
 from hutong_client.calls import DEFAULT_DEADLINE, checked_deadline, unary
 from hutong_client.channel import TlsFiles, open_channel
 from hutong_client.chart import or_empty
+from hutong_client.consent import ConsentClient
 from hutong_client.publishing import ATTEMPTS, PUBLISH_DEADLINE, Document, PublishStream
 from hutong_client.queries import timestamp
 
@@ -38,6 +39,8 @@ class HutongClient:
         """Seconds for each call that names none of its own."""
         self.admin = AdminClient(channel, self.deadline)
         """Calls for an administrator's certificate."""
+        self.consent = ConsentClient(channel, self.deadline)
+        """Patients' directives and the review of emergencies."""
 
     @classmethod
     def connect(

@@ -45,6 +45,8 @@ def call_context(
     department: str = "",
     encounter_class: str = "outpatient",
     purpose: str = "treatment",
+    authorization: str = "",
+    break_glass_reason: str = "",
 ) -> reuse.CallContext:
     """Who asks, in which visit and why.
 
@@ -54,9 +56,12 @@ def call_context(
         department: code or name.
         encounter_class: "outpatient", "inpatient", "emergency" or "other".
         purpose: "treatment" or "emergency".
+        authorization: how the patient authorised the look-up: "card_read", "code_scanned", "form_signed" or
+            "guardian"; asked for where the region's rule is visit authorisation.
+        break_glass_reason: in an emergency, to open what the patient withholds: the reason, for the review.
 
     Raises:
-        ValueError: an unknown class or purpose.
+        ValueError: an unknown class, purpose or authorization.
     """
     return reuse.CallContext(
         practitioner=practitioner,
@@ -64,6 +69,8 @@ def call_context(
         department=department,
         encounter_class=enum_name(reuse.EncounterClass.keys(), "ENCOUNTER_CLASS", encounter_class),
         purpose=enum_name(reuse.Purpose.keys(), "PURPOSE", purpose),
+        authorization=enum_name(reuse.Authorization.keys(), "AUTHORIZATION", authorization),
+        break_glass_reason=break_glass_reason,
     )
 
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 from hutong.v1 import (
     catalog_service_pb2,
+    consent_service_pb2,
     error_reason_pb2,
     patient_service_pb2,
     registry_service_pb2,
@@ -27,6 +28,7 @@ from tests.client.made_answers import TOWNSHIP, chart, result, reuse_line
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 FILES = (
     catalog_service_pb2,
+    consent_service_pb2,
     error_reason_pb2,
     patient_service_pb2,
     registry_service_pb2,
@@ -162,6 +164,13 @@ COMMANDS = (
     "admin patients link",
     "admin patients unlink",
     "admin patients undo",
+    "admin reviews",
+    "admin reviews list",
+    "admin reviews close",
+    "consent",
+    "consent put",
+    "consent revoke",
+    "consent list",
 )
 
 

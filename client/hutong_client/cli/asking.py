@@ -36,8 +36,40 @@ EncounterClass = Annotated[str, typer.Option(help="outpatient | inpatient | emer
 Purpose = Annotated[str, typer.Option(help="treatment | emergency", rich_help_panel=_PANEL)]
 
 
+Authorization = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW",
+        help=help_text(
+            "患者如何授权：card_read、code_scanned、form_signed 或 guardian",
+            "How the patient authorised it: card_read, code_scanned, form_signed or guardian",
+        ),
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+BreakGlass = Annotated[
+    str,
+    typer.Option(
+        metavar="REASON",
+        help=help_text(
+            "急救时打开患者不予公开的结果：事由，须经审核；等同 --purpose emergency",
+            "In an emergency, open what the patient withholds: why, for the review; implies --purpose emergency",
+        ),
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+
+
 def context(
-    practitioner: str, encounter: str, department: str, encounter_class: str, purpose: str
+    practitioner: str,
+    encounter: str,
+    department: str,
+    encounter_class: str,
+    purpose: str,
+    authorization: str = "",
+    break_glass: str = "",
 ) -> reuse.CallContext:
     """The context of a call. Raises UsageFault."""
     try:
@@ -46,7 +78,9 @@ def context(
             encounter=encounter,
             department=department,
             encounter_class=encounter_class,
-            purpose=purpose,
+            purpose="emergency" if break_glass else purpose,
+            authorization=authorization,
+            break_glass_reason=break_glass,
         )
     except ValueError as error:
         raise UsageFault(str(error)) from None

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
+from hutong_client.cli.asking import (
+    Authorization,
+    BreakGlass,
+    Department,
+    Encounter,
+    EncounterClass,
+    Practitioner,
+    Purpose,
+    context,
+)
 from hutong_client.cli.chart_view import show_chart
 from hutong_client.cli.language import help_text
 from hutong_client.cli.output import as_dict
@@ -37,11 +46,13 @@ async def chart(
     department: Department = "",
     encounter_class: EncounterClass = "outpatient",
     purpose: Purpose = "treatment",
+    authorization: Authorization = "",
+    break_glass: BreakGlass = "",
     show_all: All = False,
     request_id: RequestId = "",
 ) -> None:
     patient = read_patient(patient_file)
-    who = context(practitioner, encounter, department, encounter_class, purpose)
+    who = context(practitioner, encounter, department, encounter_class, purpose, authorization, break_glass)
     async with at.connect(DOCTOR_DEADLINE) as client:
         answer = await client.open_chart(patient, who, request_id=request_id, include_not_reusable=show_all)
     at.give(as_dict(answer), lambda console: show_chart(answer, console, at.language))

@@ -62,6 +62,12 @@ def show_chart(answer: reuse.OpenChartResponse, console: Console, language: Lang
             f"{len(answer.not_reusable)} of {answer.not_reusable_count} are listed.",
         )
         console.print(Text(text))
+    if answer.withheld_count:
+        text = say(
+            f"患者不予公开的结果 {answer.withheld_count} 项。",
+            f"The patient withholds {answer.withheld_count} results.",
+        )
+        console.print(Text(text))
     show_coverage(answer.coverage, console, language)
     if ids:
         console.print(Text(say("报告号（hutong report 报告号）", "Report ids (hutong report ID)"), style="bold"))

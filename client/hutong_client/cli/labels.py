@@ -17,6 +17,13 @@ ENUM_LABELS: dict[str, Pair] = {
     "AUTHORIZATION_CODE_SCANNED": ("已扫码", "code scanned"),
     "AUTHORIZATION_FORM_SIGNED": ("已签署", "form signed"),
     "AUTHORIZATION_GUARDIAN": ("监护人同意", "guardian agreed"),
+    "DIRECTIVE_EFFECT_UNSPECIFIED": ("未填", "not stated"),
+    "DIRECTIVE_EFFECT_WITHHOLD": ("不予公开", "withhold"),
+    "DIRECTIVE_EFFECT_ALLOW": ("同意公开", "allow"),
+    "DIRECTIVE_SCOPE_UNSPECIFIED": ("未填", "not stated"),
+    "DIRECTIVE_SCOPE_EVERYTHING": ("全部结果", "everything"),
+    "DIRECTIVE_SCOPE_INSTITUTION": ("某机构的结果", "results of an institution"),
+    "DIRECTIVE_SCOPE_CATEGORY": ("某敏感类别", "a category"),
     "SPECIALTY_UNSPECIFIED": ("未分类", "unclassified"),
     "SPECIALTY_LABORATORY": ("检验", "laboratory"),
     "SPECIALTY_EXAMINATION": ("检查", "examination"),
@@ -182,6 +189,10 @@ HINTS: dict[str, Pair] = {
     "REPORT_NOT_FOUND": (
         "请重新打开患者的提示或列表，取得新的报告号。",
         "Open the patient's chart or list again for a fresh report id.",
+    ),
+    "AUTHORIZATION_MISSING": (
+        "本地区要求患者授权：--authorization card_read、code_scanned、form_signed 或 guardian。",
+        "The region asks for it: --authorization card_read, code_scanned, form_signed or guardian.",
     ),
     "ALREADY_EXISTS": ("如要修改，请加 --update。", "Add --update to change it."),
     "CATALOG_INVALID": (

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from hutong_client.cli import chart, city, failures, institution, patients, publish, report, reports, rules
+from hutong_client.cli import chart, city, consent, failures, institution, patients, publish, report, reports, rules
 from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
 from hutong_client.cli.session import Ca, Cert, Deadline, Json, Key, Lang, Options, Registry, command
@@ -35,6 +35,10 @@ admin = _group(
 institutions = _group(help_text("机构", "Institutions"))
 rule_files = _group(help_text("互认规则与目录", "Rules and catalogue"))
 patient_index = _group(help_text("患者主索引", "Patient index"))
+directives = _group(
+    help_text("患者意愿：谁可以看什么（emr 证书）", "What patients decide about who may see what (emr certificate)")
+)
+reviews = _group(help_text("紧急调阅的审核", "Review of emergencies in which withheld results were opened"))
 
 _COMMANDS = (
     (
@@ -104,6 +108,16 @@ _COMMANDS = (
     (patient_index, "link", patients.link, help_text("关联两个人员", "Link two persons")),
     (patient_index, "unlink", patients.unlink, help_text("从人员中拆出一个档案", "Take a record out of its person")),
     (patient_index, "undo", patients.undo, help_text("撤销一步操作", "Undo a step")),
+    (
+        directives,
+        "put",
+        consent.put,
+        help_text("登记患者意愿，立即生效", "Record a directive; it holds for the next answer"),
+    ),
+    (directives, "revoke", consent.revoke, help_text("撤回患者意愿", "Take a directive back")),
+    (directives, "list", consent.list_, help_text("列出患者意愿", "List a patient's directives")),
+    (reviews, "list", consent.reviews, help_text("列出待审核的紧急调阅", "List emergencies that wait for a review")),
+    (reviews, "close", consent.close, help_text("审核完毕", "Close a review")),
 )
 
 for _to, _name, _work, _help in _COMMANDS:
@@ -111,6 +125,8 @@ for _to, _name, _work, _help in _COMMANDS:
 admin.add_typer(institutions, name="institution")
 admin.add_typer(rule_files, name="rules")
 admin.add_typer(patient_index, name="patients")
+admin.add_typer(reviews, name="reviews")
+app.add_typer(directives, name="consent")
 app.add_typer(admin, name="admin")
 app.add_typer(city.app, name="city")
 

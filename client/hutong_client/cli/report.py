@@ -10,7 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
+from hutong_client.cli.asking import (
+    Authorization,
+    BreakGlass,
+    Department,
+    Encounter,
+    EncounterClass,
+    Practitioner,
+    Purpose,
+    context,
+)
 from hutong_client.cli.labels import enum_label, status_label
 from hutong_client.cli.language import Language, help_text
 from hutong_client.cli.output import as_dict, cell, clean, local_time, table
@@ -46,10 +55,12 @@ async def report(
     department: Department = "",
     encounter_class: EncounterClass = "outpatient",
     purpose: Purpose = "treatment",
+    authorization: Authorization = "",
+    break_glass: BreakGlass = "",
     document: DocumentFile = None,
     prompt_id: PromptId = "",
 ) -> None:
-    who = context(practitioner, encounter, department, encounter_class, purpose)
+    who = context(practitioner, encounter, department, encounter_class, purpose, authorization, break_glass)
     async with at.connect(DOCTOR_DEADLINE) as client:
         answer = await client.get_report(report_id, who, prompt_id=prompt_id)
     if document is not None:

@@ -9,7 +9,16 @@ from hutong.v1 import reuse_service_pb2 as reuse
 from rich.console import Console
 from rich.text import Text
 
-from hutong_client.cli.asking import Department, Encounter, EncounterClass, Practitioner, Purpose, context
+from hutong_client.cli.asking import (
+    Authorization,
+    BreakGlass,
+    Department,
+    Encounter,
+    EncounterClass,
+    Practitioner,
+    Purpose,
+    context,
+)
 from hutong_client.cli.chart_view import show_coverage
 from hutong_client.cli.labels import enum_label, status_label
 from hutong_client.cli.language import Language, help_text, say
@@ -57,6 +66,8 @@ async def reports(
     department: Department = "",
     encounter_class: EncounterClass = "outpatient",
     purpose: Purpose = "treatment",
+    authorization: Authorization = "",
+    break_glass: BreakGlass = "",
     item: Item = "",
     category: Category = "",
     institution: Institution = "",
@@ -65,7 +76,7 @@ async def reports(
     limit: Most = 100,
 ) -> None:
     patient = read_patient(patient_file)
-    who = context(practitioner, encounter, department, encounter_class, purpose)
+    who = context(practitioner, encounter, department, encounter_class, purpose, authorization, break_glass)
     found = reuse.ListReportsResponse()
     async with at.connect(DOCTOR_DEADLINE) as client:
         token = ""

@@ -5,9 +5,11 @@ from datetime import datetime
 
 import grpc
 from hutong.v1 import catalog_service_pb2 as catalog
+from hutong.v1 import certificate_service_pb2 as certs
 from hutong.v1 import patient_service_pb2 as patients
 from hutong.v1 import report_pb2 as v1
 from hutong.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from hutong.v1.certificate_service_pb2_grpc import CertificateServiceStub
 from hutong.v1.patient_service_pb2_grpc import PatientServiceStub
 
 from hutong_client.calls import unary
@@ -23,6 +25,7 @@ class AdminClient:
     def __init__(self, channel: grpc.aio.Channel, deadline: float) -> None:
         self._catalog = CatalogServiceStub(channel)
         self._patients = PatientServiceStub(channel)
+        self._certificates = CertificateServiceStub(channel)
         self.deadline = deadline
         """Seconds for each call but an import."""
 
@@ -95,6 +98,46 @@ class AdminClient:
             token = page.next_page_token
             if not token:
                 return
+
+    async def create_enrollment_token(
+        self, institution: str, role: str, *, hours: int = 0, needs_approval: bool = False
+    ) -> certs.CreateEnrollmentTokenResponse:
+        """A one-time token for a certificate. Not retried: each call makes another."""
+        request = certs.CreateEnrollmentTokenRequest(
+            institution=institution, role=role, hours=hours, needs_approval=needs_approval
+        )
+        return await unary(self._certs.CreateEnrollmentToken, request, self.deadline)
+
+    async def pending_enrollments(self) -> list[certs.PendingEnrollment]:
+        """Enrolments that wait for a second administrator, oldest first."""
+        request = certs.ListPendingEnrollmentsRequest()
+        return list((await unary(self._certs.ListPendingEnrollments, request, self.deadline)).pending)
+
+    async def decide_enrollment(self, enrollment: str, *, approve: bool, reason: str) -> None:
+        """Approves or refuses one. Raises StateConflict when it was decided, or the caller made the token."""
+        request = certs.DecideEnrollmentRequest(enrollment=enrollment, approve=approve, reason=reason)
+        await unary(self._certs.DecideEnrollment, request, self.deadline)
+
+    async def certificates(
+        self, institution: str = "", *, include_ended: bool = False, page_size: int = 0
+    ) -> AsyncIterator[certs.Certificate]:
+        """Certificates that the registry issued, soonest to expire first, page after page."""
+        token = ""
+        while True:
+            request = certs.ListCertificatesRequest(
+                institution=institution, include_ended=include_ended, page_size=page_size, page_token=token
+            )
+            page = await unary(self._certs.ListCertificates, request, self.deadline)
+            for certificate in page.certificates:
+                yield certificate
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def revoke_certificate(self, serial: str, *, reason: str) -> certs.Certificate:
+        """Revokes one: its next call fails, its streams end. Idempotent. Raises NotFound."""
+        request = certs.RevokeCertificateRequest(serial=serial, reason=reason)
+        return (await unary(self._certs.RevokeCertificate, request, self.deadline)).certificate
 
     async def held_reports(self, *, page_size: int = 0) -> AsyncIterator[patients.HeldReport]:
         """Reports that wait for an administrator, oldest first, page after page."""

@@ -1,5 +1,6 @@
 """The client of a registry: one connection, typed calls, a deadline on each."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from datetime import datetime
@@ -15,11 +16,14 @@ from hutong.v1.reuse_service_pb2_grpc import ReuseServiceStub
 
 from hutong_client.admin import AdminClient
 from hutong_client.calls import DEFAULT_DEADLINE, checked_deadline, unary
-from hutong_client.channel import TlsFiles, open_channel
+from hutong_client.channel import open_channel
 from hutong_client.chart import or_empty
 from hutong_client.consent import ConsentClient
+from hutong_client.files import CertificateFiles
 from hutong_client.publishing import ATTEMPTS, PUBLISH_DEADLINE, Document, PublishStream
 from hutong_client.queries import timestamp
+from hutong_client.renewal import Renewal
+from hutong_client.swapping import SwappingChannel
 
 
 class HutongClient:
@@ -39,6 +43,9 @@ class HutongClient:
         """Seconds for each call that names none of its own."""
         self.admin = AdminClient(channel, self.deadline)
         """Calls for an administrator's certificate."""
+        self.renewal: Renewal | None = None
+        """Keeps the certificate fresh; None unless `connect` was told where to renew."""
+        self._renewing: asyncio.Task[None] | None = None
         self.consent = ConsentClient(channel, self.deadline)
         """Patients' directives and the review of emergencies."""
 
@@ -52,16 +59,36 @@ class HutongClient:
         key: str | Path,
         deadline: float = DEFAULT_DEADLINE,
         server_name: str = "",
+        renew_from: str = "",
     ) -> Self:
         """A client of the registry at "HOST:PORT", with mutual TLS from PEM files. Does not wait for the connection.
+
+        With `renew_from` ("HOST:PORT" of the enrolment listener) the certificate is renewed by itself at two thirds of
+        its life, the files are replaced, and the calls move to a new connection; none is dropped. Use `async with`
+        then: a certificate that ran out while the program was off is renewed before the first call.
 
         Raises:
             TlsFilesInvalid: a file cannot be used; the text says which and why.
         """
-        tls = TlsFiles(Path(ca), Path(certificate), Path(key))
-        return cls(open_channel(registry, tls, server_name=server_name), deadline=deadline)
+        files = CertificateFiles(Path(ca), Path(certificate), Path(key))
+        if renew_from:
+            files.recover()
+        channel = open_channel(registry, files.tls(), server_name=server_name)
+        if not renew_from:
+            return cls(channel, deadline=deadline)
+        swapping = SwappingChannel(channel)
+        made = cls(swapping, deadline=deadline)
+        made.renewal = Renewal(swapping, registry, files, renew_from, server_name=server_name)
+        made._renewing = asyncio.ensure_future(made.renewal.run())
+        return made
 
     async def __aenter__(self) -> Self:
+        # Without this, the first calls of a station that was off for weeks would fail.
+        if self.renewal is not None and self.renewal.expired and self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+            await self.renewal.attempt()
+            self._renewing = asyncio.ensure_future(self.renewal.run())
         return self
 
     async def __aexit__(
@@ -71,6 +98,9 @@ class HutongClient:
 
     async def close(self) -> None:
         """Ends the connection. Calls that still run fail with Unavailable."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
         await self._channel.close()
 
     async def open_chart(

@@ -11,7 +11,14 @@ import pytest
 from hutong_client.city import City
 from hutong_server.catalog import build_rule_book, read_catalog
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierKind
-from hutong_server.domain.recognition import Dimension, RecognizedItem, Specialty, TimeBase
+from hutong_server.domain.recognition import (
+    ConsentBasis,
+    ConsentRule,
+    Dimension,
+    RecognizedItem,
+    Specialty,
+    TimeBase,
+)
 from hutong_server.domain.report import RawIdentifier, ResultFacts, ResultFlag, TimeSource
 from hutong_server.domain.reuse import ReportFacts, Request, assess
 
@@ -245,3 +252,19 @@ def test_the_made_city_fits() -> None:
     assert len(imported.institutions) >= 10
     assert counts["mapping"] > 100
     assert counts["grant"] > 10
+
+
+def test_sensitive_categories_are_those_that_the_law_and_the_sample_name() -> None:
+    assert set(BOOK.sensitivity.categories) == {"hiv", "sti", "psychiatric", "genetic"}
+    assert BOOK.sensitivity.needing_grant == set(BOOK.sensitivity.categories)
+    of = BOOK.sensitivity.of_codes
+    assert of((("http://loinc.org", "56888-1"),), "H1") == {"hiv"}
+    assert of((("urn:oid:2.16.840.1.113883.6.1", "20507-0"),), "H1") == {"sti"}
+    assert of((("", "hiv抗体"),), "H1") == {"hiv"}
+    assert BOOK.sensitivity.of_report(("ge",), (), "H1") == {"genetic"}
+    # What is recognised in the sample is shared; nothing of it is sensitive by accident.
+    assert not [item.code for item in ITEMS for code in loinc_of(item) if of((("http://loinc.org", code),), "H1")]
+
+
+def test_consent_is_opt_out_and_counts_nothing() -> None:
+    assert BOOK.policy.consent == ConsentRule(ConsentBasis.OPT_OUT, count_withheld=False, break_glass_hours=24)

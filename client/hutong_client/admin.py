@@ -25,7 +25,7 @@ class AdminClient:
     def __init__(self, channel: grpc.aio.Channel, deadline: float) -> None:
         self._catalog = CatalogServiceStub(channel)
         self._patients = PatientServiceStub(channel)
-        self._certificates = CertificateServiceStub(channel)
+        self._certs = CertificateServiceStub(channel)
         self.deadline = deadline
         """Seconds for each call but an import."""
 

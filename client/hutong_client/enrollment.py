@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 from cryptography import x509
@@ -26,6 +27,9 @@ from hutong.v1.enrollment_service_pb2_grpc import EnrollmentServiceStub
 from hutong_client.calls import unary
 from hutong_client.errors import Unavailable
 from hutong_client.files import CertificateFiles, put_private
+
+if TYPE_CHECKING:
+    from hutong.v1.enrollment_service_pb2_grpc import EnrollmentServiceAsyncStub
 
 DEADLINE = 10.0
 """Seconds for each call."""
@@ -74,7 +78,7 @@ async def enroll(
         OSError: the files cannot be written.
     """
     files = CertificateFiles.within(directory)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(directory.mkdir, mode=0o700, parents=True, exist_ok=True)
     root = await fetch_root(registry, ca_fingerprint, server_name=server_name, deadline=deadline)
     # While an enrolment waits for approval, the token is bound to the first key: it has to be the same next time.
     key = files.waiting_key() or new_key()
@@ -199,10 +203,11 @@ def _certificates(pem: bytes) -> list[x509.Certificate]:
 
 
 @asynccontextmanager
-async def _stub(registry: str, roots: bytes, server_name: str) -> AsyncIterator[EnrollmentServiceStub]:
-    options = [("grpc.ssl_target_name_override", server_name)] if server_name else []
-    # A registry that is exchanged for another must not be reached over a connection of before.
-    options += [("grpc.use_local_subchannel_pool", 1)]  # type: ignore[list-item]  # options are texts or numbers
+async def _stub(registry: str, roots: bytes, server_name: str) -> "AsyncIterator[EnrollmentServiceAsyncStub]":
+    # Each channel makes its own connection: one made with other roots must not be taken.
+    options: list[tuple[str, str | int]] = [("grpc.use_local_subchannel_pool", 1)]
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
     channel = grpc.aio.secure_channel(registry, grpc.ssl_channel_credentials(roots), options=options)
     try:
         yield EnrollmentServiceStub(channel)

@@ -40,7 +40,7 @@ class SwappingChannel(grpc.aio.Channel):
         self._closed = False
 
     def swap(self, channel: grpc.aio.Channel, linger: float) -> None:
-        """New calls take `channel`. The former one is closed when its calls have ended, after `linger` seconds at most."""
+        """New calls take `channel`. The former is closed when its calls have ended, after `linger` seconds at most."""
         former, self._line = self._line, _Line(channel)
         task = asyncio.ensure_future(_end(former, linger))
         self._ending.add(task)

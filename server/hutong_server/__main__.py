@@ -1,4 +1,4 @@
-"""hutong-server: serve, migrate, check-config, keys init, health. Settings come from HUTONG_*; see check-config."""
+"""hutong-server: serve, migrate, check-config, keys, health. Settings come from HUTONG_*; see check-config."""
 
 import asyncio
 import datetime
@@ -12,6 +12,7 @@ import typer
 
 from hutong_server import settings as configuration
 from hutong_server.ca_commands import ca
+from hutong_server.key_commands import keys
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.telemetry import log, start_logging
 
@@ -22,7 +23,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="The Hutong registry. Settings come from HUTONG_*.",
 )
-keys = typer.Typer(no_args_is_help=True, help="Key files of the store.")
 cli.add_typer(keys, name="keys")
 cli.add_typer(ca, name="ca")
 
@@ -64,28 +64,6 @@ def check_config() -> None:
     if found:
         _refuse(found)
     print("safe to start")
-
-
-@keys.command("init")
-def keys_init() -> None:
-    """Make the key files. Keys that are there are kept. Back them up apart from the database: without them the
-    store cannot be read.
-    """
-    from hutong_server.trust.keys import UnsafeKey, create_key_file, read_key_file
-
-    settings = _settings()
-    for path in (settings.token_key, settings.seal_key, settings.kek, settings.ledger_key):
-        try:
-            create_key_file(path)
-            print(f"made {path}")
-        except FileExistsError:
-            try:
-                read_key_file(path)
-            except UnsafeKey as error:
-                _refuse([str(error)])
-            print(f"kept {path}")
-        except OSError as error:
-            _refuse([f"{path}: {error.strerror}"])
 
 
 @cli.command()

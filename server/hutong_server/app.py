@@ -32,9 +32,9 @@ from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.telemetry import Metrics, MetricsServer, log
 from hutong_server.trust.key_ring import KeyRing
 from hutong_server.trust.ledger import open_ledger
+from hutong_server.trust.sealing import KeyedSealer
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
-from hutong_server.trust.sealing import KeyedSealer
 
 
 def now() -> Instant:

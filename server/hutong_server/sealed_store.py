@@ -1,5 +1,7 @@
 """The store with its key ring, opened from settings: for the server and for every command that looks into it."""
 
+from collections.abc import Callable
+
 from hutong_server.domain.report import Instant
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import Ledger
@@ -11,7 +13,7 @@ from hutong_server.trust.keys import UnsafeKey
 
 def open_sealed(
     settings: Settings,
-    now: Instant,
+    clock: Callable[[], Instant],
     *,
     pool_size: int = 2,
     ledger: Ledger | None = None,
@@ -23,13 +25,13 @@ def open_sealed(
     `any_suite`: the database may be sealed under another suite than the setting's. Raises SettingsError, and as
     open_store.
     """
-    ring = KeyRing(settings.kek, lambda: now)
+    ring = KeyRing(settings.kek, clock)
     more = {} if timeout_ms is None else {"timeout_ms": timeout_ms}
     store = open_store(settings.database_url, ring.sealer, pool_size=pool_size, ledger=ledger, **more)
     store.use_tokens(ring.tokens)
     ring.attach(store)
     try:
-        begin(store, ring, settings.kek, settings.token_key, settings.seal_key, settings.crypto_suite, now)
+        begin(store, ring, settings.kek, settings.token_key, settings.seal_key, settings.crypto_suite, clock())
         if not any_suite:
             check_suite(settings, ring)
     except BaseException as error:

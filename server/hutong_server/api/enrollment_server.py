@@ -38,6 +38,7 @@ class EnrollmentServer:
     def __init__(self, parts: Parts, enrolling: Enrolling, options: EnrollmentOptions, chain: Chain) -> None:
         """`chain`: what every call passes through."""
         self._options = options
+        self.limits = enrolling.limits
         self._server = grpc.aio.server(interceptors=[chain], options=_transport(options))
         server: Any = self._server  # the generated function is typed for the sync server
         servicer = EnrollmentServicer(parts, enrolling)

@@ -38,6 +38,11 @@ class GuessLimits:
         self._all = _Bucket(for_all[0], clock())
         self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
 
+    def reset(self) -> None:
+        """Forgets every refusal."""
+        self._addresses.clear()
+        self._all = _Bucket(self._for_all[0], self._clock())
+
     def enter(self, address: str) -> None:
         """Takes one try from both buckets. Raises RATE_LIMITED when either is empty."""
         now = self._clock()

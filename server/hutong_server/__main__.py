@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import gc
 import signal
 import sys
 from collections.abc import Coroutine
@@ -98,6 +99,10 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     registry = await app.start(settings)
+    # What is there now stays for good, and calls leave next to no cycles: looking at it all again and again costs a
+    # twelfth of the time of a chart.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
     # For people and scripts that took a free port; the log has it too.
     line = f"listening on port {registry.port}, metrics on {registry.metrics_port or 'none'}"
     print(f"{line}, enrolment on {registry.enrollment_port}" if registry.enrollment_port else line, flush=True)

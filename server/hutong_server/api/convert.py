@@ -88,8 +88,9 @@ def stamp(target: Timestamp, instant: Instant | None) -> None:
     if instant is not None:
         seconds, milliseconds = divmod(instant, 1000)
         target.seconds, target.nanos = seconds, milliseconds * 1_000_000
-        # An instant of exactly 1970-01-01T00:00:00Z sets no field, and is present all the same.
-        target.SetInParent()
+        if not instant:
+            # An instant of exactly 1970-01-01T00:00:00Z sets no field, and is present all the same.
+            target.SetInParent()
 
 
 def instant(given: Timestamp, path: str, faults: Faults) -> Instant:

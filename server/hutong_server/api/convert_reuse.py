@@ -49,6 +49,9 @@ AUTHORIZATIONS: Final = {
 MAX_BREAK_GLASS_REASON: Final = 500
 
 
+_CRITICAL: Final = ResultFlag.CRITICAL.value
+
+
 class Asker(NamedTuple):
     """For whom an answer is written: ids are sealed for this institution."""
 
@@ -203,7 +206,7 @@ def _newer(target: report_pb2.NewerResult, judged: Judged, row: StoredReport, as
 
 def critical(judged: Judged, flags: Iterable[str], book: RuleBook) -> bool:
     """Whether the source flagged it critical, or the region's rules call its flag critical."""
-    return judged.result.has(ResultFlag.CRITICAL) or any(flag in book.policy.critical_flags for flag in flags)
+    return bool(judged.result.flags & _CRITICAL) or not frozenset(book.policy.critical_flags).isdisjoint(flags)
 
 
 def _report(

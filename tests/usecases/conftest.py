@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hutong_server.domain.caller import Role
@@ -84,9 +85,9 @@ _POTASSIUM = RecognizedItem(
 )
 
 
-def rule_book() -> RuleBook:
+def rule_book(**more: Any) -> RuleBook:
     """Hospitals H1…H4 of one province that honor each other's potassium; H1 and H3 have grants. L is a laboratory
-    center for which H1 may publish; U is in the registry without a grant."""
+    center for which H1 may publish; U is in the registry without a grant. `more`: see RuleBook."""
     names = {"H1": "甲医院", "H2": "乙医院", "H3": "丙医院", "H4": "丁医院", "L": "检验中心", "U": "戊医院"}
     return RuleBook(
         version=7,
@@ -98,6 +99,7 @@ def rule_book() -> RuleBook:
         agreements=[Agreement("H1", "L", Dates("2020-01-01", ""))],
         vocabulary=[VocabularyTerm(Dimension.SPECIMEN, "serum", codes=(("http://snomed.info/sct", "119364003"),))],
         identifier_systems=[IdentifierSystem(RESIDENT, IdentifierKind.RESIDENT, Strength.STRONG, check=Check.GB11643)],
+        **more,
     )
 
 

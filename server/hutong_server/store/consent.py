@@ -5,7 +5,7 @@ An entry's kind stands in clear, so that open reviews are found; what it says is
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import bindparam, func, or_, select, tuple_
 
 from hutong_server.domain.consent import Directive, Effect, Opening, Scope
 from hutong_server.domain.person import PatientKey
@@ -23,7 +23,7 @@ _OF_KEYS = StatementOver(lambda keys: _COLUMNS.where(_entry.patient_key.in_(keys
 _ONE = Statement(_COLUMNS.where(_entry.patient_key == bindparam("of_key"), _entry.entry_id == bindparam("of_id")))
 _PUT = upsert(consent_entry)
 _WAITING = _COLUMNS.where(_entry.kind == OPENING)
-_ALL = _COLUMNS.where(_entry.kind.in_((OPENING, REVIEWED)))
+_ALL = _COLUMNS.where(or_(_entry.kind == OPENING, _entry.kind == REVIEWED))
 _AFTER = tuple_(_entry.at, _entry.entry_id) > tuple_(bindparam("after_at"), bindparam("after_id"))
 _LISTS = {
     closed: Statement(of.where(_AFTER).order_by(_entry.at, _entry.entry_id).limit(bindparam("limit")))

@@ -89,14 +89,14 @@ class Registry:
         self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
         self.server = RegistryServer(parts, self._health, _options(settings))
         self.enrollment = enrollment_server(parts, settings)
-        expiry = ExpiryWatch(parts, settings.tls_certificate)
+        self.expiry = ExpiryWatch(parts, settings.tls_certificate)
         self._metrics_server: MetricsServer | None = None
         self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [
             rules.poll,
             coverage.poll,
             self._health.watch,
             standing.poll,
-            expiry.poll,
+            self.expiry.poll,
         ]
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -41,8 +41,8 @@ class EnrollmentServer:
         self.limits = enrolling.limits
         self._server = grpc.aio.server(interceptors=[chain], options=_transport(options))
         server: Any = self._server  # the generated function is typed for the sync server
-        servicer = EnrollmentServicer(parts, enrolling)
-        enrollment_service_pb2_grpc.add_EnrollmentServiceServicer_to_server(servicer, server)
+        self.servicer = EnrollmentServicer(parts, enrolling)
+        enrollment_service_pb2_grpc.add_EnrollmentServiceServicer_to_server(self.servicer, server)
         self.port = 0
 
     async def start(self) -> None:

@@ -43,7 +43,7 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
     def __init__(self, parts: Parts, enrolling: Enrolling) -> None:
         self._parts = parts
         self._enrolling = enrolling
-        self._challenges = Challenges(parts.tokens)
+        self.challenges = Challenges(parts.tokens)
 
     async def Enroll(
         self, request: enrollment_service_pb2.EnrollRequest, context: Context
@@ -82,7 +82,7 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         fingerprint = await parts.run(
             lambda: proven_certificate(request.certificate_chain, request.challenge, wanted, request.signature)
         )
-        command = Renewal(fingerprint, self._challenges.nonce(request.challenge, now), self._enrolling.grace)
+        command = Renewal(fingerprint, self.challenges.nonce(request.challenge, now), self._enrolling.grace)
         weighed = await parts.read(lambda reader: weigh_renewal(reader, fingerprint, command.grace, now))
         name = _NOBODY if weighed.refused else (weighed.institution, weighed.role)
         issued = await parts.run(lambda: self._enrolling.authority.issue(wanted, *name, now))
@@ -98,7 +98,7 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         """See the contract."""
         return enrollment_service_pb2.GetTrustResponse(
             trust_bundle=self._enrolling.authority.trust_bundle,
-            challenge=self._challenges.make(self._parts.clock()),
+            challenge=self.challenges.make(self._parts.clock()),
         )
 
     def _enter(self, context: Context) -> str:

@@ -97,7 +97,7 @@ def shadow_keys(patient: Sequence[bytes], tokens: Tokens) -> tuple[PatientKey, .
     """Keys for somebody of whom the registry has no record, one for each token: they lead to nothing, and let such a
     patient be looked up and recorded as any other.
     """
-    return tuple(tokens.digest("nobody", token.hex())[:16] for token in patient)
+    return tuple(tokens.digest("nobody", tokens.lasting(token).hex())[:16] for token in patient)
 
 
 def facts_of(row: StoredReport) -> ReportFacts:

@@ -61,7 +61,10 @@ def put_directive(wanted: Wanted, told: Told, book: RuleBook, tokens: Tokens) ->
     _check(wanted, told, book)
     patient = tokens_of(told.patient, told.caller.institution, book, tokens)
     directive_id = tokens.digest(
-        "directive", told.caller.institution, wanted.request_id, *sorted(token.hex() for token in patient)
+        "directive",
+        told.caller.institution,
+        wanted.request_id,
+        *sorted(tokens.lasting(token).hex() for token in patient),
     )[:16]
 
     def job(writer: Writer) -> Directive:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_
 
 from hutong_server.store import tables
 from hutong_server.store.base import DataKey, PatientToken, SealBroken, StoreUnavailable, Swept
@@ -30,7 +30,7 @@ _ANYTHING = [
     for table in (tables.patient, tables.report_version, tables.prompt, tables.held_report, tables.access_record)
 ]
 
-_UNDER = func.coalesce(_token.token_key, FIRST_TOKEN_KEY)
+_UNDER = func.coalesce(_token.token_key, literal_column(str(FIRST_TOKEN_KEY)))
 _PUT_TOKEN = upsert(tables.patient_token)
 _REMOVE_TOKEN = Statement(
     delete(tables.patient_token).where(_token.token == bindparam("of_token"), _token.patient_key == bindparam("of_key"))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, func, select, tuple_, update
+from sqlalchemy import Column, Table, bindparam, func, literal_column, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from hutong_server.store import tables
@@ -52,7 +52,8 @@ class _Place:
         return self._statements[name]
 
     def _made(self) -> dict[str, Statement]:
-        beginning = func.substr(self.column, 1, PREFIX)
+        # Literals: PostgreSQL takes no two parameters for the same expression in SELECT and GROUP BY.
+        beginning = func.substr(self.column, literal_column("1"), literal_column(str(PREFIX)))
         others = (
             select(self.column, *self.bound)
             .where(self.column.is_not(None), beginning != bindparam("prefix", type_=self.column.type))

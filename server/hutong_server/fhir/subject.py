@@ -142,7 +142,6 @@ def names(body: Node) -> tuple[str, ...]:
 def is_same(context: Context, subject: Subject, reference: Node, source: Resource) -> bool:
     """Whether a Reference is about the report's patient. What cannot be told is not the same."""
     literal = text(reference, "reference")
-    mine = text(subject.reference, "reference")
     if literal:
         found = context.graph.find(literal, source)
         if len(found) > 1:
@@ -155,10 +154,7 @@ def is_same(context: Context, subject: Subject, reference: Node, source: Resourc
             )
         if literal.startswith("#"):
             return False
-        own = [mine]
-        if subject.patient is not None:
-            own += [subject.patient.full_url, f"Patient/{subject.patient.id}"]
-        return any(_tail(literal, name) == _tail(name, literal) for name in own if name and name[0] != "#")
+        return any(_tail(literal, name) == _tail(name, literal) for name in _names_of(subject, source))
     theirs = set(identifiers(reference))
     if theirs:
         return bool(theirs & {(i.system, i.value) for i in subject.identifiers})
@@ -166,6 +162,20 @@ def is_same(context: Context, subject: Subject, reference: Node, source: Resourc
     if display:
         return display == text(subject.reference, "display") or display in subject.demographics.names
     return True
+
+
+def _names_of(subject: Subject, source: Resource) -> list[str]:
+    """By which references of `source` the subject goes, where they lead to nothing in the document."""
+    mine, patient = text(subject.reference, "reference"), subject.patient
+    for written in (patient.full_url if patient is not None else "", mine):
+        # Where its server is known, the same id on another server is another person's.
+        if "://" in written:
+            return [written]
+    names = [mine] if mine and mine[0] != "#" else []
+    # The id of a contained patient is known to its container only.
+    if patient is not None and patient.id and patient.container in (None, source, source.container):
+        names.append(f"Patient/{patient.id}")
+    return names
 
 
 def _tail(literal: str, other: str) -> str:

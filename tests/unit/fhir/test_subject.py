@@ -212,3 +212,33 @@ def test_a_patient_said_twice_is_nobody(field):
         '{"resourceType": "Patient", "id": "p"}', f'{person[:-1]}, "{field}": {value}}}'
     )
     assert told(refused(document.encode()).issues) == {("PATIENT_AMBIGUOUS", f"{PATIENT_PATH}.{field}")}
+
+
+@pytest.mark.parametrize(
+    ("subject", "of_report", "same"),
+    [
+        ("Patient/p", "Patient/p", True),
+        ("http://h.example/fhir/Patient/p", "Patient/p", True),
+        ("http://other.example/fhir/Patient/p", "Patient/p", False),
+        ("http://other.example/fhir/Patient/p", "http://h.example/fhir/Patient/p", False),
+        ("http://other.example/fhir/Patient/z", "http://h.example/fhir/Patient/z", False),
+        ("http://h.example/fhir/Patient/z", "http://h.example/fhir/Patient/z", True),
+        ("Patient/z", "http://h.example/fhir/Patient/z", True),
+    ],
+)
+def test_one_id_on_two_servers_is_two_persons(subject, of_report, same):
+    body = bundle(
+        report("Observation/o", subject={"reference": of_report}),
+        patient(),
+        observation(subject={"reference": subject}),
+    )
+    assert ("OTHER_SUBJECT" in flags(accepted(body).results[0])) is not same
+
+
+@pytest.mark.parametrize(("where", "same"), [("contained", True), ("entry", False)])
+def test_the_id_of_a_contained_patient_is_known_to_its_container_only(where, same):
+    result = observation()
+    contained = [patient(), result] if where == "contained" else [patient()]
+    target = "#o" if where == "contained" else "Observation/o"
+    body = bundle(report(target, contained=contained, subject={"reference": "#p"}), *([] if same else [result]))
+    assert ("OTHER_SUBJECT" in flags(accepted(body).results[0])) is not same

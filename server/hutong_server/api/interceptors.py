@@ -13,6 +13,7 @@ from hutong_server.api.admission import Admission, CallLimits, Rate
 from hutong_server.api.call import Call, begin, current
 from hutong_server.api.chain import Answer, Chain, Context
 from hutong_server.api.identity import Identities
+from hutong_server.api.refusal_record import RefusalRecord
 from hutong_server.api.standing import CertificateStanding, Standing
 from hutong_server.api.status import ERRORS, refusal, to_status
 from hutong_server.api.streams import OpenStreams
@@ -35,6 +36,7 @@ def chain(
     streams: OpenStreams,
     standing: Standing,
     limits: CallLimits,
+    refusals: RefusalRecord,
     default_deadline: float,
     deadline_margin: float,
 ) -> Chain:
@@ -43,6 +45,7 @@ def chain(
         [
             Telemetry(metrics),
             HideFaults(),
+            refusals,
             Identity(identities),
             CertificateStanding(standing),
             Rate(limits),

@@ -32,6 +32,7 @@ from hutong_server.api.identity import Identities
 from hutong_server.api.interceptors import chain
 from hutong_server.api.parts import Parts
 from hutong_server.api.patient_servicer import PatientServicer
+from hutong_server.api.refusal_record import RefusalRecord
 from hutong_server.api.registry_servicer import RegistryServicer
 from hutong_server.api.reuse_servicer import ReuseServicer
 from hutong_server.api.streams import OpenStreams
@@ -105,6 +106,7 @@ class RegistryServer:
         self.streams = OpenStreams(lambda: parts.rules.book, parts.standing.check)
         parts.rules.on_change(self.streams.recheck)
         parts.standing.on_change(self.streams.recheck)
+        self._refusals = RefusalRecord(parts.store, parts.clock)
         self._server = grpc.aio.server(
             interceptors=[
                 chain(
@@ -114,6 +116,7 @@ class RegistryServer:
                     streams=self.streams,
                     standing=parts.standing,
                     limits=options.limits,
+                    refusals=self._refusals,
                     default_deadline=options.default_deadline,
                     deadline_margin=options.deadline_margin,
                 )
@@ -153,6 +156,7 @@ class RegistryServer:
         # answers and statuses of its streams get a head start.
         await asyncio.sleep(pause)
         await self._server.stop(max(0.0, end - loop.time()))
+        await self._refusals.close()
 
 
 def _transport(options: ServerOptions) -> list[tuple[str, int]]:

@@ -75,6 +75,12 @@ class LedgerView(Protocol):
     def strays(self) -> list[tuple[str, int]]:
         """What belongs to no log: (what, how many)."""
 
+    def newest(self, log_id: bytes) -> StoredTree | None:
+        """The newest signed tree of a log."""
+
+    def hashes(self, log_id: bytes, size: int) -> list[bytes]:
+        """Hashes of the leaves that are kept, up to a size."""
+
 
 _rec, _log, _tree, _subject = (
     tables.access_record.c,

@@ -76,7 +76,7 @@ def verify(view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] 
         said[at.log_id][at.size].append(_Witness("an exported checkpoint", at.root))
         found.exported[at.log_id] = max(at.size, found.exported.get(at.log_id, 0))
     logs = {log.log_id: log for log in view.logs()}
-    started, root_size = _root(view, verifier, said, found)
+    started, cuts, root_size = _root(view, verifier, said, found)
     if root_size == 0 and logs:
         found.faults.append(Fault(ROOT_LOG, None, "the root log is missing"))
     for log_id in dict.fromkeys([*started, *(each for each in said if each != ROOT_LOG)]):
@@ -85,6 +85,10 @@ def verify(view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] 
     for log in logs.values():
         if log.log_id not in started:
             found.faults.append(Fault(log.log_id, None, "the root log does not know that it began"))
+        if log.cut and (log.log_id, log.cut) not in cuts:
+            found.faults.append(
+                Fault(log.log_id, 0, f"{log.cut} leaves were cut off, and the root log does not know it")
+            )
         _log(view, log, verifier, said[log.log_id], found)
     found.strays = view.strays()
     return found
@@ -95,21 +99,27 @@ def _root(
     verifier: CheckpointVerifier,
     said: dict[bytes, dict[int, list[_Witness]]],
     found: Verified,
-) -> tuple[set[bytes], int]:
-    """Verifies the root log; the logs that it saw begin, and its size. Adds what it says of the others to `said`."""
+) -> tuple[set[bytes], set[tuple[bytes, int]], int]:
+    """Verifies the root log; the logs that it saw begin, the cuts that were made, and its size.
+
+    Adds what it says of the others to `said`.
+    """
     size = _log(view, LogState(ROOT_LOG, 0, False, 0, ()), verifier, said[ROOT_LOG], found)
     started: set[bytes] = set()
+    cuts: set[tuple[bytes, int]] = set()
     for stored in view.leaves(ROOT_LOG):
         try:
             entry = json.loads(stored.leaf or b"")
             log_id = bytes.fromhex(entry["log"])
             if entry["type"] == "start":
                 started.add(log_id)
-            else:
-                said[log_id][entry["size"]].append(_Witness("the root log", bytes.fromhex(entry["root"])))
+                continue
+            if entry["type"] == "cut":
+                cuts.add((log_id, entry["size"]))
+            said[log_id][entry["size"]].append(_Witness("the root log", bytes.fromhex(entry["root"])))
         except (ValueError, KeyError, TypeError):
             found.faults.append(Fault(ROOT_LOG, stored.number, "was changed: it is no entry"))
-    return started, size
+    return started, cuts, size
 
 
 def _log(

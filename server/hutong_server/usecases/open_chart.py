@@ -61,7 +61,7 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
     # The id is a digest of what was asked, so a repeat finds the same prompt without a look-up, and a request id that
     # is used again for another patient makes another prompt instead of a mix of two.
     prompt_id = tokens.digest(
-        "prompt", ask.caller.institution, ask.request_id, *sorted(token.hex() for token in patient)
+        "prompt", ask.caller.institution, ask.request_id, *sorted(tokens.lasting(token).hex() for token in patient)
     )[:16]
     shown = [line.best for line in prompted.lines] + [newer for line in prompted.lines for newer in line.newer]
     if ask.include_not_reusable:

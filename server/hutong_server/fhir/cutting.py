@@ -48,6 +48,7 @@ _FOLLOWED: Final = {
     "BiologicallyDerivedProduct": ("collection",),
 }
 _REFERENCE: Final = re.compile(r'"reference"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_ESCAPED_LETTER: Final = re.compile(r"\\u00[4-7]")
 _URN: Final = "urn:uuid:"
 _UUID_LENGTH: Final = 36
 
@@ -73,7 +74,8 @@ def _references(source: Resource, source_text: str) -> list[str]:
     if source.type not in _OPEN:
         return [r for key in _FOLLOWED.get(source.type, ()) for r in _within(source.body.get(key))]
     found = _REFERENCE.findall(source_text, source.start, source.end)
-    if any("\\" in reference for reference in found):
+    # Letters, in a key or a reference, may be written as escapes.
+    if any("\\" in reference for reference in found) or _ESCAPED_LETTER.search(source_text, source.start, source.end):
         found = list(_within(source.body))
     # Attachments name a Binary by its url.
     nodes = (

@@ -132,3 +132,12 @@ def test_placeholders_made_up_for_each_export_do_not_count():
     assert digest(export(ids[0], ids[1])) == digest(export(ids[2], ids[3]))
     assert digest(export(ids[0], ids[1])) != digest(export(ids[0], ids[1], 136))
     assert digest(export(ids[0], ids[1])) != digest(export(ids[0], ids[0]))
+
+
+def test_a_reference_whose_key_is_written_with_escapes_is_followed():
+    document = encode(bundle(report("Observation/o"), patient(), observation()))
+    written = document.replace(b'"result": [{"reference"', b'"result": [{"refer\\u0065nce"')
+    assert written != document
+    found = accepted(written)
+    assert len(found.results) == 1
+    assert "Observation/o" in kept(found.document)

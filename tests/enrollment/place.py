@@ -101,11 +101,8 @@ class Place:
             answer: enrollment.GetTrustResponse = await stub.GetTrust(enrollment.GetTrustRequest(), timeout=5)
             return answer
 
-    async def renew(
-        self, held: "Held", *, challenge: bytes | None = None, signer: ec.EllipticCurvePrivateKey | None = None
-    ) -> enrollment.RenewResponse:
-        challenge = (await self.trust()).challenge if challenge is None else challenge
-        return await self.send_renewal(renewal(held, challenge, signer))
+    async def renew(self, held: "Held") -> enrollment.RenewResponse:
+        return await self.send_renewal(renewal(held, (await self.trust()).challenge))
 
     async def send_renewal(self, request: enrollment.RenewRequest) -> enrollment.RenewResponse:
         async with self.stranger() as channel:
@@ -167,9 +164,14 @@ def request_for(key: Any, names: list[x509.GeneralName] | None = None, digest: A
     return builder.sign(key, digest or hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
-def renewal(held: Held, challenge: bytes, signer: ec.EllipticCurvePrivateKey | None = None) -> enrollment.RenewRequest:
-    """A renewal of `held`; `signer` signs instead of its key."""
-    request = request_for(ec.generate_private_key(ec.SECP256R1()))
+def renewal(
+    held: Held,
+    challenge: bytes,
+    signer: ec.EllipticCurvePrivateKey | None = None,
+    key: ec.EllipticCurvePrivateKey | None = None,
+) -> enrollment.RenewRequest:
+    """A renewal of `held` with the new key `key`; `signer` signs instead of the key held."""
+    request = request_for(key or ec.generate_private_key(ec.SECP256R1()))
     message = b"hutong-renew-v1" + challenge + hashlib.sha256(request).digest()
     return enrollment.RenewRequest(
         certificate_chain=held.chain,

@@ -37,7 +37,7 @@ _REVOCATIONS = Statement(select(func.count()).select_from(_certificates).where(_
 _REVOKED = Statement(
     select(_certificate.fingerprint).where(_certificate.revoked_at > 0, _certificate.not_after > bindparam("good_at"))
 )
-_DAYS_LEFT = (_certificate.not_after - bindparam("now")).op("/")(_DAY)
+_DAYS_LEFT = (_certificate.not_after - bindparam("now")) // _DAY
 _DAYS = Statement(
     select(_DAYS_LEFT.label("days"), func.count())
     .where(_certificate.revoked_at.is_(None), _certificate.not_after > bindparam("good_at"))

@@ -72,6 +72,9 @@ unit: install
 bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
 	$(BIN)/python -m tests.bench
 
+fuzz: install ## Fuzz every method and the intake for longer, with new examples each time (minutes)
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz --timeout 0
+
 .PHONY: bench-memory
 bench-memory: install ## Memory of the server after 100,000 reports (takes minutes)
 	$(BIN)/python -m tests.bench --memory

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from hutong_client.cli import chart, city, consent, failures, institution, patients, publish, report, reports, rules
+from hutong_client.cli import (
+    certificates,
+    chart,
+    city,
+    consent,
+    enroll,
+    failures,
+    institution,
+    patients,
+    publish,
+    report,
+    reports,
+    rules,
+)
 from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
 from hutong_client.cli.session import Ca, Cert, Deadline, Json, Key, Lang, Options, Registry, command
@@ -35,6 +48,8 @@ admin = _group(
 institutions = _group(help_text("机构", "Institutions"))
 rule_files = _group(help_text("互认规则与目录", "Rules and catalogue"))
 patient_index = _group(help_text("患者主索引", "Patient index"))
+certificate = _group(help_text("证书", "Certificates"))
+enrollments = _group(help_text("待批准的证书申领", "Enrolments that wait for a second administrator"))
 directives = _group(
     help_text("患者意愿：谁可以看什么（emr 证书）", "What patients decide about who may see what (emr certificate)")
 )
@@ -70,6 +85,46 @@ _COMMANDS = (
         report.report,
         help_text("查看一份完整报告（emr 证书）", "Show one report whole (emr certificate)"),
     ),
+    (
+        app,
+        "enroll",
+        enroll.enroll,
+        help_text(
+            "以一次性令牌申领证书；私钥在本机生成，不离开本机。--registry 为证书申领端口。退出状态 1：等待批准",
+            "Exchange a one-time token for a certificate; the key is made here and stays here. --registry is the "
+            "enrolment port. Exit status 1: waits for approval",
+        ),
+    ),
+    (
+        app,
+        "renew",
+        enroll.renew,
+        help_text(
+            "更新证书（过期不超过宽限期的也可）；--registry 为证书申领端口",
+            "Renew a certificate, also one that expired within the grace; --registry is the enrolment port",
+        ),
+    ),
+    (
+        admin,
+        "enroll-token",
+        certificates.enroll_token,
+        help_text("为机构生成一次性令牌", "Make a one-time token for an institution"),
+    ),
+    (
+        certificate,
+        "list",
+        certificates.list_,
+        help_text("列出证书，先到期者在前", "List certificates, soonest to expire first"),
+    ),
+    (
+        certificate,
+        "revoke",
+        certificates.revoke,
+        help_text("吊销证书，一秒内生效", "Revoke a certificate; it bites within a second"),
+    ),
+    (enrollments, "list", certificates.waiting, help_text("列出待批准的申领", "List enrolments that wait")),
+    (enrollments, "approve", certificates.approve, help_text("批准申领", "Approve an enrolment")),
+    (enrollments, "refuse", certificates.refuse, help_text("拒绝申领", "Refuse an enrolment")),
     (
         institutions,
         "add",
@@ -125,6 +180,8 @@ for _to, _name, _work, _help in _COMMANDS:
 admin.add_typer(institutions, name="institution")
 admin.add_typer(rule_files, name="rules")
 admin.add_typer(patient_index, name="patients")
+admin.add_typer(certificate, name="certificate")
+admin.add_typer(enrollments, name="enrollment")
 admin.add_typer(reviews, name="reviews")
 app.add_typer(directives, name="consent")
 app.add_typer(admin, name="admin")

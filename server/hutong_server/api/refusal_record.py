@@ -13,7 +13,7 @@ from typing import Any
 from grpc.aio import AbortError
 
 from hutong_server.api.call import Call, current
-from hutong_server.api.chain import Answer, Context
+from hutong_server.api.chain import UNKNOWN_METHOD, Answer, Context
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import AccessRecord, Store, StoreUnavailable, Writer
@@ -51,6 +51,8 @@ class RefusalRecord:
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
         """See the class."""
+        # A method that does not exist is a stream only so that nothing is read of it.
+        streaming = streaming and method != UNKNOWN_METHOD
 
         async def answer(request: Any, context: Context) -> Any:
             try:

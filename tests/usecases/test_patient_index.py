@@ -158,6 +158,19 @@ def test_a_placed_report_stays_placed_with_its_next_version(registry: Registry) 
     assert len(registry.chart(report()).rows) == 2
 
 
+def test_a_placed_report_that_moved_on_is_not_held_again(registry: Registry) -> None:
+    registry.publish(report("A"))
+    registry.publish(report("B", name="", birth="", sex="", version_id=1))
+    (waiting,) = held(registry)
+    key = registry.chart(report()).record.patient_keys[0]
+    placed = do(registry, patients.place_held(waiting.held.held_id, key, step()))
+    moved = report("B", name="测试二", number=resident_number(2), version_id=2)
+    assert registry.publish(moved)[0].outcome is Outcome.ACCEPTED
+    do(registry, patients.undo(placed.step_id, step()))
+    assert held(registry) == [], "it is another patient's, and certain"
+    assert len(registry.chart(moved).rows) == 1
+
+
 def test_a_held_report_that_becomes_certain_leaves_the_queue(registry: Registry) -> None:
     registry.publish(report("B", name="", birth="", sex="", version_id=1))
     assert registry.publish(report("B", version_id=2))[0].outcome is Outcome.ACCEPTED

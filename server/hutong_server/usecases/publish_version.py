@@ -109,7 +109,8 @@ def _show(
     if key != identity.patient_key:
         # First hidden from the old patient, then shown under the new one: never both, wherever a transaction is cut.
         writer.remove_report(identity.patient_key, identity.report_id)
-    if identity.held and placement.key is not None:
+    if placement.key is not None and (identity.held or key != identity.patient_key):
+        # Also one that was placed: its step says nothing of a report that names another patient by now.
         writer.remove_held(identity.report_id)
     moved = replace(
         identity,

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hutong_server import settings as configuration
+from hutong_server.audit_commands import audit
 from hutong_server.ca_commands import ca
 from hutong_server.key_commands import keys
 from hutong_server.settings import Settings, SettingsError
@@ -26,6 +27,7 @@ cli = typer.Typer(
 )
 cli.add_typer(keys, name="keys")
 cli.add_typer(ca, name="ca")
+cli.add_typer(audit, name="audit")
 
 
 @cli.command()

@@ -3,16 +3,24 @@
 import random
 import secrets
 import time
+from base64 import b64decode
 from collections.abc import Callable
 
 import pytest
+from hutong_server.store import sql
 from hutong_server.store.base import ROOT_LOG, AccessRecord, FeedStatus, Sealer, Store, Writer
 from hutong_server.store.leaves import access_of, leaf_of
 from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_view import SqlLedgerView, StoredTree
 from hutong_server.store.migrations import migrate
+from hutong_server.store.sql_store import SqlStore
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointKey, note_of
-from hutong_server.trust.merkle import leaf_hash
+from hutong_server.trust.ledger import MerkleLedger
+from hutong_server.trust.ledger_check import verify
+from hutong_server.trust.ledger_dump import DumpInvalid, DumpView, dump
+from hutong_server.trust.ledger_proof import NoProof, consistent, prove
+from hutong_server.trust.ledger_retention import CutRefused, cut_before
+from hutong_server.trust.merkle import Frontier, check_consistency, check_inclusion, leaf_hash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -379,3 +387,110 @@ def test_a_patient_opened_beside_a_record_is_kept_with_it(store_url: str, sealer
     store.close()
     # No record, no leaf, no log.
     assert rows(store_url, "SELECT count(*) FROM ledger_log")[0][0] == 0
+
+
+def test_a_log_that_grew_long_ends_and_another_begins(
+    store_url: str, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "LOG_LEAVES", 3)
+    written(store_url, sealer, 8)
+    with reopened(store_url, sealer) as store:
+        found = verified(store)
+    assert found.good, found
+    assert sorted(size for log, size in found.sizes.items() if log != ROOT_LOG) == [2, 3, 3]
+    # Each has its start and its end.
+    assert found.sizes[ROOT_LOG] == 6
+
+
+def retained(store: SqlStore, since: int) -> list[tuple[bytes, int]]:
+    return write(store, lambda writer: cut_before(writer, MerkleLedger(KEY), since, NOW + 10**6))
+
+
+def test_what_is_past_retention_is_cut_off_and_the_rest_verifies(written_url: str, sealer: Sealer) -> None:
+    log_id = log_of(written_url)
+    old = [note(log_id, tree) for tree in trees(written_url, sealer, log_id)]
+    store = ledger_store(written_url, sealer)
+    assert retained(store, NOW + 4) == [(log_id, 4)]
+    assert retained(store, NOW + 4) == []
+    store.close()
+    assert faults(written_url, sealer, *old) == []
+    left = rows(written_url, "SELECT leaf_index FROM access_record WHERE log_id = :l ORDER BY leaf_index", l=log_id)
+    assert [number for (number,) in left] == [4, 5, 6, 7, 8]
+    assert rows(written_url, "SELECT count(*) FROM ledger_subject WHERE log_id = :l", l=log_id)[0][0] == 5
+    with reopened(written_url, sealer) as again:
+        proof = again.read(lambda reader: prove(SqlLedgerView(reader), KEY.name, log_id, 6))  # type: ignore[arg-type]
+    at = KEY.verifier.read(proof.checkpoint)
+    check_inclusion(leaf_hash(proof.leaf), 6, at.size, proof.path, at.root)
+    # Again, later, and then all of it.
+    store = ledger_store(written_url, sealer)
+    assert retained(store, NOW + 6) == [(log_id, 2)]
+    assert [cut for cut, _ in retained(store, NOW + 500)] == [log_id]
+    store.close()
+    assert faults(written_url, sealer, *old) == []
+
+
+def test_a_cut_that_nobody_recorded_is_found(written_url: str, sealer: Sealer) -> None:
+    log_id = log_of(written_url)
+    frontier = Frontier()
+    for leaf in rows(written_url, "SELECT leaf_hash FROM access_record ORDER BY leaf_index")[:4]:
+        frontier.append(bytes(leaf[0]))
+    tamper(
+        written_url,
+        "DELETE FROM access_record WHERE leaf_index < 4",
+        "DELETE FROM ledger_subject WHERE leaf_index < 4",
+        "DELETE FROM ledger_checkpoint WHERE size < 4 AND log_id = :l",
+        "UPDATE ledger_log SET cut = 4, cut_nodes = :n WHERE log_id = :l",
+        l=log_id,
+        n=b"".join(frontier.nodes),
+    )
+    assert faults(written_url, sealer) == [
+        f"log {log_id.hex()}, leaf 0: 4 leaves were cut off, and the root log does not know it"
+    ]
+
+
+def test_nothing_is_cut_off_that_does_not_verify(written_url: str, sealer: Sealer) -> None:
+    tamper(written_url, "UPDATE access_record SET leaf_hash = :h WHERE leaf_index = 2", h=secrets.token_bytes(32))
+    store = ledger_store(written_url, sealer)
+    with pytest.raises(CutRefused, match="does not verify"):
+        retained(store, NOW + 4)
+    store.close()
+    assert rows(written_url, "SELECT count(*) FROM access_record")[0][0] == LEAVES
+
+
+def test_a_dump_verifies_with_the_public_key_alone(written_url: str, sealer: Sealer) -> None:
+    with reopened(written_url, sealer) as store:
+        lines = store.read(lambda reader: list(dump(SqlLedgerView(reader))))  # type: ignore[arg-type]
+    assert verify(DumpView(lines), KEY.verifier).good
+    place = next(number for number, line in enumerate(lines) if '"n":3,' in line)
+    changed = [*lines[:place], lines[place].replace("E1", "E2"), *lines[place + 1 :]]
+    assert "leaf 3: was changed" in str(verify(DumpView(changed), KEY.verifier).faults[0])
+    assert "leaf 3: was removed" in str(verify(DumpView(lines[:place] + lines[place + 1 :]), KEY.verifier).faults[0])
+    with pytest.raises(DumpInvalid, match="line 1 "):
+        DumpView(["{}"])
+
+
+def test_proofs_of_every_leaf_and_between_all_checkpoints_hold(written_url: str, sealer: Sealer) -> None:
+    log_id = log_of(written_url)
+    notes = [note(log_id, tree) for tree in trees(written_url, sealer, log_id)]
+    assert len(notes) == LEAVES
+    with reopened(written_url, sealer) as store:
+        for number in range(LEAVES):
+            found = store.read(lambda reader, n=number: prove(SqlLedgerView(reader), KEY.name, log_id, n))  # type: ignore[arg-type,misc]
+            at = KEY.verifier.read(found.checkpoint)
+            check_inclusion(leaf_hash(found.leaf), number, at.size, found.path, at.root)
+        for old, new in ((2, 5), (0, 8), (7, 8), (3, 3)):
+            found_between = store.read(
+                lambda reader, o=old, n=new: consistent(SqlLedgerView(reader), KEY, notes[o], notes[n])  # type: ignore[arg-type,misc]
+            )
+            first, second = KEY.verifier.read(notes[old]), KEY.verifier.read(notes[new])
+            path = [b64decode(node) for node in found_between["path"]]
+            check_consistency(first.size, first.root, second.size, second.root, path)
+        with pytest.raises(NoProof):
+            store.read(lambda reader: prove(SqlLedgerView(reader), KEY.name, log_id, LEAVES))  # type: ignore[arg-type]
+        with pytest.raises(NoProof):
+            store.read(lambda reader: prove(SqlLedgerView(reader), KEY.name, key(), 0))  # type: ignore[arg-type]
+
+
+def trees(url: str, sealer: Sealer, log_id: bytes) -> list[StoredTree]:
+    with reopened(url, sealer) as store:
+        return store.read(lambda reader: list(SqlLedgerView(reader).trees(log_id)))  # type: ignore[arg-type]

@@ -19,6 +19,9 @@ from hutong_server.store.transaction import Transaction
 
 __all__ = ["SqlReader", "SqlWriter"]
 
+LOG_LEAVES = 65_536
+"""Leaves after which a log ends and the next begins."""
+
 
 class SqlReader(Transaction):
     """The Reader."""
@@ -89,7 +92,9 @@ class SqlWriter(SqlReader):
         self.pending.append(pending_of(access))
 
     def begin_write(self) -> None:
-        """See Transaction."""
+        """See Transaction. A log that has grown long ends, so that a proof in it stays cheap."""
+        if self._log is not None and self._log.size >= LOG_LEAVES:
+            self.end_log()
         self.pending.clear()
         super().begin_write()
 
@@ -110,10 +115,11 @@ class SqlWriter(SqlReader):
 
     def end_log(self) -> None:
         """Writes the end of this writer's log, in a transaction of its own."""
-        if self._log is not None and self._ledger is not None:
+        ended, self._log = self._log, None
+        if ended is not None and self._ledger is not None:
             self.begin_write()
-            trees = end_log(self, self._ledger, self._log, self._at)
-            self._commit(Committed(self._log, trees))
+            trees = end_log(self, self._ledger, ended, self._at)
+            self._commit(Committed(ended, trees))
             self._log = None
 
     def _commit(self, written: Committed | None) -> None:

@@ -1,0 +1,296 @@
+"""hutong-server audit: verifies the access ledger, proves what stands in it, exports it, cuts off what is too old."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+from hutong_server import settings as configuration
+from hutong_server.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from hutong_server.store.ledger_view import SqlLedgerView
+    from hutong_server.store.sql_store import SqlStore
+    from hutong_server.trust.checkpoint import CheckpointKey
+    from hutong_server.trust.ledger import MerkleLedger
+    from hutong_server.trust.ledger_check import Verified
+
+T = TypeVar("T")
+
+audit = typer.Typer(
+    no_args_is_help=True,
+    help="The access ledger: an append-only Merkle log for each committing thread, and a root log over them.",
+)
+_DAY = 24 * 3600 * 1000
+_TIMEOUT_MS = 600_000
+
+ToFile = Annotated[Path, typer.Option("--to", help="New file to write; - for standard output.")]
+
+
+@audit.command()
+def verify(
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Checkpoint that was kept elsewhere, or a directory of them; may be repeated."),
+    ] = None,
+    offline: Annotated[
+        Path | None, typer.Option(help="A file of `audit dump` instead of the database; needs --key only.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="Verifier key; default: that of HUTONG_LEDGER_KEY.")] = "",
+) -> None:
+    """Check every leaf, the index beside it, every checkpoint, and what was kept elsewhere. Exits 1 on any fault."""
+    from hutong_server.trust import ledger_check
+    from hutong_server.trust.checkpoint import CheckpointInvalid, CheckpointVerifier
+    from hutong_server.trust.ledger_dump import DumpInvalid, DumpView
+
+    try:
+        verifier = CheckpointVerifier.of(key) if key else _key(_settings()).verifier
+    except CheckpointInvalid as error:
+        _refuse(f"--key: {error}")
+    notes = _notes(against or [])
+    if offline is not None:
+        try:
+            with offline.open(encoding="ascii") as lines:
+                found = ledger_check.verify(DumpView(lines), verifier, notes)
+        except (OSError, UnicodeError) as error:
+            _refuse(f"{offline}: {getattr(error, 'strerror', None) or 'not a dump'}")
+        except DumpInvalid as error:
+            _refuse(f"{offline}: {error}")
+    else:
+        with _store(_settings()) as store:
+            found = _look(store, lambda view: ledger_check.verify(view, verifier, notes))
+    _tell(found, bool(notes))
+
+
+@audit.command()
+def checkpoint(
+    show_key: Annotated[bool, typer.Option("--key", help="Print the verifier key instead.")] = False,
+) -> None:
+    """Print the newest signed checkpoint of each log, the root log first. Each ends with an empty line."""
+    from hutong_server.store.base import ROOT_LOG
+    from hutong_server.trust.ledger_proof import note
+
+    settings = _settings()
+    signer = _key(settings)
+    if show_key:
+        print(signer.verifier.text)
+        return
+
+    def newest(view: "SqlLedgerView") -> list[str]:
+        logs = (ROOT_LOG, *(log.log_id for log in view.logs()))
+        return [note(signer.name, log_id, tree) for log_id in logs if (tree := view.newest(log_id)) is not None]
+
+    with _store(settings) as store:
+        for text in _look(store, newest):
+            print(text)
+
+
+@audit.command()
+def prove(leaf: Annotated[str, typer.Argument(help="<log>/<number>, as `audit verify` and exports name it.")]) -> None:
+    """Prove that a leaf stands in its log: JSON for `hutong verify-proof`."""
+    from hutong_server.trust import ledger_proof
+
+    log, _, number = leaf.partition("/")
+    try:
+        log_id, place = bytes.fromhex(log), int(number)
+    except ValueError:
+        _refuse("a leaf is named <log>/<number>")
+    settings = _settings()
+    name = _key(settings).name
+    with _store(settings) as store:
+        try:
+            found = _look(store, lambda view: ledger_proof.prove(view, name, log_id, place))
+        except ledger_proof.NoProof as error:
+            _refuse(str(error))
+    print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
+
+
+@audit.command()
+def consistency(
+    old: Annotated[Path, typer.Argument(help="File of the older checkpoint.")],
+    new: Annotated[Path, typer.Argument(help="File of the newer checkpoint of the same log.")],
+) -> None:
+    """Prove that nothing before the older checkpoint was changed: JSON for `hutong verify-proof`."""
+    from hutong_server.trust import ledger_proof
+    from hutong_server.trust.checkpoint import CheckpointInvalid
+
+    settings = _settings()
+    signer, texts = _key(settings), [_text(path) for path in (old, new)]
+    with _store(settings) as store:
+        try:
+            found = _look(store, lambda view: ledger_proof.consistent(view, signer, texts[0], texts[1]))
+        except (ledger_proof.NoProof, CheckpointInvalid) as error:
+            _refuse(str(error))
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+
+
+@audit.command()
+def export(to: ToFile) -> None:
+    """Write all accesses as FHIR R4 AuditEvents (IHE BALP), one JSON object a line."""
+    from hutong_server.fhir.audit_event import audit_event
+    from hutong_server.store.leaves import access_of
+
+    settings = _settings()
+
+    def events(view: "SqlLedgerView") -> Iterator[str]:
+        for log in view.logs():
+            for stored in view.leaves(log.log_id, log.cut):
+                if stored.leaf is None:
+                    _refuse(f"leaf {log.log_id.hex()}/{stored.number} does not open; see `audit verify`")
+                name = f"{log.log_id.hex()}/{stored.number}"
+                event = audit_event(access_of(stored.leaf), name, settings.registry_name)
+                yield json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+    _write(settings, to, events)
+
+
+@audit.command()
+def dump(to: ToFile) -> None:
+    """Write the whole ledger, leaves in clear, so that it verifies elsewhere: `audit verify --offline`."""
+    from hutong_server.trust.ledger_dump import dump as lines
+
+    _write(_settings(), to, lines)
+
+
+@audit.command()
+def retain() -> None:
+    """Cut off what is older than HUTONG_LEDGER_RETENTION_DAYS, each log at a checkpoint; the rest still verifies."""
+    from hutong_server.trust.ledger import MerkleLedger
+    from hutong_server.trust.ledger_retention import CutRefused, cut_before
+
+    settings = _settings()
+    since = _now() - settings.ledger_retention_days * _DAY
+    ledger = MerkleLedger(_key(settings))
+    with _store(settings) as store:
+        try:
+            cut = store.submit(lambda writer: cut_before(writer, ledger, since, _now())).result()
+        except CutRefused as error:
+            _refuse(str(error))
+    for log_id, leaves in cut:
+        print(f"log {log_id.hex()}: {leaves} leaves cut off")
+    print(
+        f"{sum(leaves for _, leaves in cut)} leaves in {len(cut)} logs were past {settings.ledger_retention_days} days"
+    )
+
+
+def _tell(found: "Verified", elsewhere: bool) -> NoReturn:
+    for fault in found.faults:
+        print(f"FAULT {fault}")
+    for what, count in found.strays:
+        print(f"FAULT {count} {what}")
+    print(f"{sum(found.sizes.values())} leaves in {len(found.sizes)} logs, the root log among them")
+    for log_id, first, count in found.unvouched():
+        if elsewhere:
+            print(f"log {log_id.hex()}: leaves {first} to {first + count - 1} are in no checkpoint that was given")
+    if not elsewhere:
+        print(
+            "no checkpoint from elsewhere was given: who holds database and signing key could have rewritten all of it"
+        )
+    print("verified" if found.good else "NOT as it was written")
+    raise typer.Exit(0 if found.good else 1)
+
+
+def _notes(paths: list[Path]) -> list[str]:
+    files = []
+    for path in paths:
+        files += sorted(path.glob("*.checkpoint")) if path.is_dir() else [path]
+    return [_text(path) for path in files]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        _refuse(f"{path}: {getattr(error, 'strerror', None) or 'not a checkpoint'}")
+
+
+def _write(settings: Settings, to: Path, lines: "Callable[[SqlLedgerView], Iterator[str]]") -> None:
+    with _store(settings) as store:
+        try:
+            out = sys.stdout if str(to) == "-" else to.open("x", encoding="utf-8")
+        except OSError as error:
+            _refuse(f"{to}: {error.strerror}")
+
+        def write(view: "SqlLedgerView") -> int:
+            count = 0
+            for line in lines(view):
+                out.write(line + "\n")
+                count += 1
+            return count
+
+        count = _look(store, write)
+        out.flush()
+        if out is not sys.stdout:
+            out.close()
+    print(f"{count} lines", file=sys.stderr)
+
+
+def _look(store: "SqlStore", job: "Callable[[SqlLedgerView], T]") -> T:
+    from hutong_server.store.base import StoreUnavailable
+    from hutong_server.store.ledger_view import SqlLedgerView
+
+    try:
+        return store.read(lambda reader: job(SqlLedgerView(reader)))  # type: ignore[arg-type]  # ours is a SqlReader
+    except StoreUnavailable as error:
+        _refuse(f"HUTONG_DATABASE_URL: {error}")
+
+
+@contextmanager
+def _store(settings: Settings) -> "Iterator[SqlStore]":
+    from hutong_server import app
+    from hutong_server.sealed_store import open_sealed
+    from hutong_server.store.base import StoreUnavailable
+    from hutong_server.store.engine import UnsafeSettings
+
+    try:
+        if app.is_new_file(settings.database_url):
+            _refuse("HUTONG_DATABASE_URL: there is no database yet")
+        app.prepare_schema(settings.database_url)
+        store, ring = open_sealed(settings, _now, timeout_ms=_TIMEOUT_MS, any_suite=True, ledger=_ledger(settings))
+    except SettingsError as error:
+        _refuse(*error.problems)
+    except (UnsafeSettings, StoreUnavailable) as error:
+        _refuse(f"HUTONG_DATABASE_URL: {error}")
+    try:
+        yield store
+    finally:
+        ring.close()
+        store.close()
+
+
+def _ledger(settings: Settings) -> "MerkleLedger":
+    from hutong_server.trust.ledger import open_ledger
+
+    return open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
+
+
+def _key(settings: Settings) -> "CheckpointKey":
+    from hutong_server.trust.checkpoint import CheckpointKey
+    from hutong_server.trust.keys import UnsafeKey, read_key_file
+
+    try:
+        return CheckpointKey(settings.registry_name, read_key_file(settings.ledger_key))
+    except UnsafeKey as error:
+        _refuse(f"HUTONG_LEDGER_KEY: {error}")
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _settings() -> Settings:
+    try:
+        return configuration.load()
+    except SettingsError as error:
+        _refuse(*error.problems)
+
+
+def _refuse(*problems: str) -> NoReturn:
+    for problem in problems:
+        print(f"hutong-server: {problem}", file=sys.stderr)
+    raise typer.Exit(2)

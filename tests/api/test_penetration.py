@@ -1,4 +1,7 @@
-"""The penetration list, run over the wire against a real registry. Each attempt is refused, and told nothing.
+"""The penetration list, run over the wire against a real registry.
+
+Each attempt is refused, and told nothing; and each that came so far that there was a call is in the ledger before its
+refusal left. What TLS or HTTP/2 turns away is no call, and on record nowhere.
 
 Beside it: certificates as such in test_identity, slow callers in test_slow_callers, floods in test_hostile, requests
 that are garbage in tests/fuzz.
@@ -9,12 +12,13 @@ import datetime
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from cryptography import x509
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
@@ -26,6 +30,44 @@ from tests.api import raw_http2 as h2
 from tests.api.documents import chart, context, lab_report, person, publish
 from tests.api.site import Material, Refused, Site, client_credentials, load_make_certs, refused
 from tests.api.test_identity import asked, certified, uri
+from tests.api.test_refusals_on_record import on_record
+
+SEEN: list[Refused] = []
+"""Refusals of the test that runs."""
+
+
+async def turned_away(call: Awaitable[Any]) -> Refused:
+    """The refusal of a call, kept for the fixture below."""
+    found = await refused(call)
+    SEEN.append(found)
+    return found
+
+
+async def tried(site: Site, credentials: grpc.ChannelCredentials, serials: Iterator[int]) -> Refused:
+    """The refusal of a chart asked for under these credentials."""
+    found = await asked(site, credentials, serials)
+    SEEN.append(found)
+    return found
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def in_the_ledger(site: Site) -> AsyncIterator[None]:
+    """After each test: every refusal of ours is on record, by the request id that the caller was given."""
+    SEEN.clear()
+    yield
+    given = {found.request_id: found for found in SEEN if found.request_id}
+    for _ in range(40):
+        kept = {record.request_id: record for record in await asyncio.to_thread(on_record, site)}
+        if given.keys() <= kept.keys():
+            break
+        # A refused stream does not wait for its record.
+        await asyncio.sleep(0.05)
+    for request_id, found in given.items():
+        assert request_id in kept, found
+        assert (kept[request_id].outcome, kept[request_id].reason) == ("refused", found.reason)
+    # A refusal without a request id is the transport's; all that are ours have one.
+    assert {found.code for found in SEEN if not found.request_id} <= {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
+
 
 OPEN_CHART = "/hutong.v1.ReuseService/OpenChart"
 PUBLISH = "/hutong.v1.RegistryService/PublishReport"
@@ -62,7 +104,7 @@ NAMES = {
 async def test_a_name_that_is_nearly_one_is_none(
     site: Site, material: Material, serials: Iterator[int], name: str
 ) -> None:
-    found = await asked(site, certified(material, [uri(name)]), serials)
+    found = await tried(site, certified(material, [uri(name)]), serials)
     assert (found.code, found.reason) == ("UNAUTHENTICATED", "CERTIFICATE_IDENTITY_INVALID")
 
 
@@ -77,7 +119,7 @@ async def test_a_name_that_is_nearly_one_is_none(
 async def test_a_name_counts_alone_and_as_a_uri(
     site: Site, material: Material, serials: Iterator[int], names: list[x509.GeneralName]
 ) -> None:
-    found = await asked(site, certified(material, names), serials)
+    found = await tried(site, certified(material, names), serials)
     assert (found.code, found.reason) == ("UNAUTHENTICATED", "CERTIFICATE_IDENTITY_INVALID")
 
 
@@ -86,7 +128,7 @@ async def test_a_certificate_that_signed_itself_does_not_connect(
 ) -> None:
     own = load_make_certs().Authority(tmp_path, name="Hutong development CA")
     credentials = client_credentials(material.authority.certificate_file, own.certificate_file, tmp_path / "ca.key")
-    assert (await asked(site, credentials, serials)).code == "UNAVAILABLE"
+    assert (await tried(site, credentials, serials)).code == "UNAVAILABLE"
 
 
 async def test_a_clients_certificate_signs_no_other(
@@ -103,13 +145,13 @@ async def test_a_clients_certificate_signs_no_other(
     chain = tmp_path / "chain.pem"
     chain.write_bytes(certificate.read_bytes() + pair[0].read_bytes())
     credentials = client_credentials(material.authority.certificate_file, chain, key)
-    assert (await asked(site, credentials, serials)).code == "UNAVAILABLE"
+    assert (await tried(site, credentials, serials)).code == "UNAVAILABLE"
 
 
 async def test_every_method_refuses_every_role_that_is_not_its_own(site: Site) -> None:
     async def attempt(method: str, role: Role) -> tuple[str, Role, Refused]:
         call = site.channel("H2", role.value).unary_unary(method)
-        return method, role, await refused(call(b"", timeout=10))
+        return method, role, await turned_away(call(b"", timeout=10))
 
     wrong = [(method, role) for method, roles in ROLES.items() for role in Role if role not in roles]
     assert len(wrong) > 150
@@ -128,7 +170,7 @@ async def test_who_calls_is_not_read_from_metadata(site: Site, serials: Iterator
         ("authorization", "Bearer emr"),
         ("forwarded", "for=127.0.0.1;by=registry"),
     )
-    found = await refused(stub.OpenChart(chart(person(next(serials))), timeout=5, metadata=claims))
+    found = await turned_away(stub.OpenChart(chart(person(next(serials))), timeout=5, metadata=claims))
     assert (found.code, found.reason) == ("PERMISSION_DENIED", "ROLE_NOT_ALLOWED")
 
 
@@ -147,7 +189,7 @@ async def test_who_calls_is_not_read_from_metadata(site: Site, serials: Iterator
     ],
 )
 async def test_a_path_that_is_nearly_a_method_is_none(site: Site, method: str) -> None:
-    found = await refused(site.channel("H2", "feed").unary_unary(method)(b"", timeout=5))
+    found = await turned_away(site.channel("H2", "feed").unary_unary(method)(b"", timeout=5))
     assert (found.code, found.reason) == ("UNIMPLEMENTED", "METHOD_UNKNOWN")
 
 
@@ -175,7 +217,7 @@ async def test_bytes_that_are_no_message_are_refused_at_once(site: Site, kind: s
         "noise": bytes(range(256)) * 100,
     }[kind]
     began = time.monotonic()
-    found = await refused(site.channel("H2", "emr").unary_unary(OPEN_CHART)(content, timeout=5))
+    found = await turned_away(site.channel("H2", "emr").unary_unary(OPEN_CHART)(content, timeout=5))
     assert (found.code, found.reason) == ("INVALID_ARGUMENT", "REQUEST_INVALID")
     assert time.monotonic() - began < 1
 
@@ -188,14 +230,14 @@ async def test_an_id_of_another_institution_opens_nothing(site: Site, serials: I
     flipped = report_id[:-1] + ("A" if report_id[-1] != "A" else "B")
     for institution, given in (("T1", report_id), ("H1", report_id), ("H2", flipped), ("H2", report_id + "A")):
         request = reuse_service_pb2.GetReportRequest(report_id=given, context=context())
-        refusal = await refused(site.asking(institution).GetReport(request, timeout=5))
+        refusal = await turned_away(site.asking(institution).GetReport(request, timeout=5))
         assert (refusal.code, refusal.reason) == ("NOT_FOUND", "REPORT_NOT_FOUND"), (institution, refusal)
 
 
 async def test_a_document_nested_without_end_is_refused_at_once(site: Site) -> None:
     for document in (b"[" * 200_000, b'{"a":' * 200_000, b'{"resourceType":"Bundle","entry":' + b"[" * 200_000):
         began = time.monotonic()
-        found = await refused(site.publishing("H1").PublishReport(publish(document), timeout=10))
+        found = await turned_away(site.publishing("H1").PublishReport(publish(document), timeout=10))
         assert found.code == "INVALID_ARGUMENT"
         assert found.reason in ("TOO_DEEP", "NOT_JSON")
         assert time.monotonic() - began < 1
@@ -205,7 +247,7 @@ async def test_what_grows_when_it_is_unpacked_is_refused(site: Site) -> None:
     """60 MB of one byte, 60 kB on the wire."""
     call = site.channel("H1", "feed").unary_unary(PUBLISH)
     began = time.monotonic()
-    found = await refused(call(bytes(60 * 2**20), compression=grpc.Compression.Gzip, timeout=20))
+    found = await turned_away(call(bytes(60 * 2**20), compression=grpc.Compression.Gzip, timeout=20))
     assert found.code == "RESOURCE_EXHAUSTED"
     assert time.monotonic() - began < 5
 
@@ -215,7 +257,7 @@ async def test_a_call_with_more_metadata_than_anybody_needs_is_refused(
     site: Site, serials: Iterator[int], size: int
 ) -> None:
     more = [(f"x-{number}", "m" * 1000) for number in range(size // 1000)]
-    found = await refused(site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5, metadata=more))
+    found = await turned_away(site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5, metadata=more))
     assert found.code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
     # With a connection of another: metadata of one call cost the others nothing.
     await site.asking("H1").OpenChart(chart(person(next(serials))), timeout=5)
@@ -308,7 +350,7 @@ async def test_a_certificate_that_ran_out_a_moment_ago_does_not_connect(
 ) -> None:
     name = [uri("spiffe://hutong.local/institution/H2/emr")]
     credentials = certified(material, name, valid=datetime.timedelta(seconds=-1))
-    assert (await asked(site, credentials, serials)).code == "UNAVAILABLE"
+    assert (await tried(site, credentials, serials)).code == "UNAVAILABLE"
 
 
 async def test_refusals_say_nothing_of_patients(site: Site, serials: Iterator[int]) -> None:
@@ -319,7 +361,7 @@ async def test_refusals_say_nothing_of_patients(site: Site, serials: Iterator[in
     for patient in (known, unknown):
         for institution, role in (("H2", "feed"), ("STRANGER", "emr")):
             stub: Any = reuse_service_pb2_grpc.ReuseServiceStub(site.channel(institution, role))
-            found = await refused(stub.OpenChart(chart(patient), timeout=5))
+            found = await turned_away(stub.OpenChart(chart(patient), timeout=5))
             texts.add((found.code, found.reason, found.text, found.paths))
             everything = found.everything + json.dumps(found.everything)
             assert "CANARY" not in everything

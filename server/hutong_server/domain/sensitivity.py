@@ -7,7 +7,7 @@ category, on whatever day and whatever specimen.
 from collections.abc import Iterable, Mapping
 
 from hutong_server.domain.mapping import ANY, code_key
-from hutong_server.domain.memory import Memory
+from hutong_server.domain.memory import LIMIT, Memory
 from hutong_server.domain.recognition import Mapping as CodeMapping
 from hutong_server.domain.recognition import RecognizedItem, SensitiveCategory
 from hutong_server.domain.report import CodeKey
@@ -35,6 +35,9 @@ class Sensitivity:
         self._of_report_category: dict[str, Categories] = {}
         for each in self.categories.values():
             self._index(each, items, mappings)
+        # Nearly every result is plain, and is known to be from its codes alone.
+        self._sensitive = {key[1:] for key in self._of_code}
+        self._plain: set[CodeKey] = set()
         self._known: Memory[tuple[tuple[str, ...], tuple[CodeKey, ...]], Categories] = Memory()
 
     def _index(
@@ -57,6 +60,21 @@ class Sensitivity:
         keys |= {key for key, each in mappings.items() if any(mapping.item in named for mapping in each)}
         for key in keys:
             self._of_code[key] = self._of_code.get(key, NOTHING) | own
+
+    def plain(self, codes: tuple[CodeKey, ...]) -> bool:
+        """Whether no institution uses any of these codes and texts for something sensitive."""
+        return self._plain.issuperset(codes) or self._found_plain(codes)
+
+    def _found_plain(self, codes: tuple[CodeKey, ...]) -> bool:
+        found = [key for key in codes if code_key(*key) not in self._sensitive]
+        if len(self._plain) + len(found) > LIMIT:
+            self._plain = set()
+        self._plain.update(found)
+        return len(found) == len(codes)
+
+    def plain_report(self, report_categories: Iterable[str]) -> bool:
+        """Whether none of the report's category codes is sensitive."""
+        return all(word.casefold() not in self._of_report_category for word in report_categories)
 
     def of_codes(self, codes: tuple[CodeKey, ...], *institutions: str) -> Categories:
         """Categories of what is called by these codes and texts, as any of the institutions uses them."""

@@ -193,7 +193,8 @@ class AccessRecord:
     consent_basis: str = ""
     """On what ground a patient's results were looked at: "opt_out", "visit_authorization:card_read", "break_glass"."""
     withheld: tuple[tuple[bytes, int, str], ...] = ()
-    """(report id, result's ordinal, reason) of what the patient's consent kept out of the answer; -1: the report."""
+    """(report id, result's ordinal, reason) of what the patient's consent kept out of the answer; -1: the report;
+    an empty id: everything, unread."""
     reason: str = ""
     """Of a refused call: why."""
     contents: tuple[RecordedReport, ...] = ()

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hutong_server.domain.caller import Caller
-from hutong_server.domain.consent import Consent, Opening, consent_of
+from hutong_server.domain.consent import Consent, Opening, Withheld, consent_of
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.recognition import ConsentBasis
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts
 from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.sensitivity import Sensitivity
 from hutong_server.store.base import AccessRecord, Reader, ReportFilter, StoredReport, Writer
 from hutong_server.usecases.asking import Context, access
 
@@ -29,6 +30,8 @@ BREAK_GLASS = "break_glass"
 
 Kept = tuple[bytes, int, str]
 """(report id, ordinal, reason) of what was withheld; see AccessRecord.withheld."""
+_NOBODY = bytes(16)
+"""A key that leads to nothing."""
 
 
 class RefusedOnRecord(HutongError):
@@ -108,12 +111,13 @@ def pass_gate(
     if declared:
         opening = _declared(visit, book, now)
     basis = _basis(visit, book, opening, now)
-    if report is not None:
-        one = reader.report(*report)
-        stored = [one] if one is not None else []
-    else:
-        stored = reader.reports(visit.keys, only)
     consent = consent_of(directives, book.sensitivity.needing_grant, now)
+    rule = book.policy.consent
+    if consent.nothing and opening is None and not rule.count_withheld:
+        # Nothing is read that cannot be shown, and as much is looked up as for somebody of whom there is nothing.
+        _read(reader, tuple(_NOBODY for _ in visit.keys), only, (_NOBODY, report[1]) if report else None)
+        return Passed((), basis, ((b"", -1, Withheld.CONSENT_WITHHELD.value),))
+    stored = _read(reader, visit.keys, only, report)
     if opening is not None or consent.open:
         return Passed(tuple(stored), basis, opening=opening, declared=declared)
     rows: list[StoredReport] = []
@@ -127,8 +131,20 @@ def pass_gate(
             closed = {ordinal for _, ordinal, _ in kept}
             left = tuple(result for result in row.results if result.ordinal not in closed)
             rows.append(replace(row, results=left, partly_withheld=True))
-    count = _count(withheld, stored) if book.policy.consent.count_withheld else 0
+    count = _count(withheld, stored) if rule.count_withheld else 0
     return Passed(tuple(rows), basis, tuple(withheld), count)
+
+
+def _read(
+    reader: Reader,
+    keys: tuple[PatientKey, ...],
+    only: ReportFilter | None,
+    report: tuple[PatientKey, bytes] | None,
+) -> list[StoredReport]:
+    if report is None:
+        return reader.reports(keys, only)
+    one = reader.report(*report)
+    return [one] if one is not None else []
 
 
 def document_of(row: StoredReport, reader: Reader) -> tuple[bytes, bytes] | None:
@@ -149,6 +165,8 @@ def document_of(row: StoredReport, reader: Reader) -> tuple[bytes, bytes] | None
 
 def _withheld(row: StoredReport, consent: Consent, book: RuleBook) -> Iterator[Kept]:
     """What of a report is withheld: the whole of it (ordinal -1, alone), or results."""
+    if not (consent.nothing or consent.institutions) and _plain(row, book.sensitivity):
+        return
     of_report = book.sensitivity.of_report(row.categories, row.codes, row.institution)
     whole = consent.withholds(of_report, row.institution)
     if whole is not None:
@@ -160,6 +178,17 @@ def _withheld(row: StoredReport, consent: Consent, book: RuleBook) -> Iterator[K
         reason = consent.withholds(of_result, *issuers)
         if reason is not None:
             yield row.report_id, result.ordinal, reason.value
+
+
+def _plain(row: StoredReport, sensitivity: Sensitivity) -> bool:
+    """Whether nothing of a report is sensitive, found without asking whose codes they are."""
+    plain = sensitivity.plain
+    return (
+        plain(row.codes)
+        and sensitivity.plain_report(row.categories)
+        and all(map(plain, row.parts))
+        and all(plain(result.codes) for result in row.results)
+    )
 
 
 def _called(row: StoredReport, result: ResultFacts) -> tuple[CodeKey, ...]:

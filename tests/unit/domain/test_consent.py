@@ -160,3 +160,24 @@ def test_a_report_is_sensitive_by_category_or_code() -> None:
 def test_without_categories_nothing_is_sensitive() -> None:
     assert book().sensitivity.of_codes(((LOINC, "56888-1"),), "H1") == NONE
     assert book().sensitivity.of_report(("GE",), ((LOINC, "81247-9"),), "H1") == NONE
+
+
+def test_what_is_plain_belongs_to_no_category() -> None:
+    """The short way agrees with the long one, whoever uses the codes, asked once or again."""
+    sensitivity = book(SensitiveCategory("hiv", "", "", items=("HIV-AB",), codes=(("", "ＨＩＶ"),))).sensitivity
+    keys = [
+        (LOINC, "56888-1"),
+        ("urn:oid:2.16.840.1.113883.6.1", "56888-1"),
+        (LOINC, "2823-3"),
+        ("urn:h1", "L99"),
+        ("urn:h2", "L99"),
+        ("", " hiv "),
+        ("", "钾"),
+    ]
+    for _ in range(2):
+        for one in keys:
+            for other in keys:
+                belongs = sensitivity.of_codes((one, other), "H1", "H2")
+                assert sensitivity.plain((one, other)) is not bool(belongs)
+    assert not sensitivity.plain((("urn:h1", "L99"),))
+    assert sensitivity.plain(())

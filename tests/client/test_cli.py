@@ -353,17 +353,24 @@ def test_no_option_takes_a_patient(registry: RegistryProcess) -> None:
     """Identifier and demographics come from stdin, a file or a prompt: others can read a command line."""
     allowed = {
         "chart": {"practitioner", "encounter", "patient_file", "department", "encounter_class", "purpose", "show_all",
-                  "request_id"},
+                  "request_id", "authorization", "break_glass"},
         "reports": {"practitioner", "encounter", "patient_file", "department", "encounter_class", "purpose", "item",
-                    "category", "institution", "taken_from", "before", "limit"},
+                    "category", "institution", "taken_from", "before", "limit", "authorization", "break_glass"},
         "report": {"report_id", "practitioner", "encounter", "department", "encounter_class", "purpose", "document",
-                   "prompt_id"},
+                   "prompt_id", "authorization", "break_glass"},
     }  # fmt: skip
     root: Any = get_command(app)
     for name, own in allowed.items():
         assert {each.name for each in root.commands[name].params} == own | set(COMMON)
     index = root.commands["admin"].commands["patients"].commands
     assert {each.name for each in index["show"].params} == {"patient_file"} | set(COMMON)
+    asking = {"practitioner", "encounter", "patient_file", "department", "encounter_class"} | set(COMMON)
+    directives = root.commands["consent"].commands
+    assert {each.name for each in directives["list"].params} == asking
+    assert {each.name for each in directives["revoke"].params} == asking | {"directive"}
+    assert {each.name for each in directives["put"].params} - asking == {
+        "effect", "scope", "target", "valid_from", "until", "request_id"
+    }  # fmt: skip
     run = make_cli(registry)
     number = json.loads(patient_text(801))["resident_number"]
     run("chart", number, *ASK, institution="H2", role="emr", status=2)

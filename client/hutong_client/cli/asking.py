@@ -53,8 +53,9 @@ BreakGlass = Annotated[
     typer.Option(
         metavar="REASON",
         help=help_text(
-            "急救时打开患者不予公开的结果：事由，须经审核；等同 --purpose emergency",
-            "In an emergency, open what the patient withholds: why, for the review; implies --purpose emergency",
+            "急救时打开患者不予公开的结果：事由（不含患者信息），须经审核；等同 --purpose emergency",
+            "In an emergency, open what the patient withholds: why, without patient data, for the review; implies "
+            "--purpose emergency",
         ),
         rich_help_panel=_PANEL,
         show_default=False,

@@ -68,8 +68,10 @@ class ReuseServiceServicer:
         Role: emr. Idempotent by request_id: a repeat for the same patient has the same prompt id and is judged anew.
         Lines are ordered by specialty (laboratory first), then item code.
         A patient whom the registry does not know is answered as one who has nothing to show (OUTCOME_NONE).
+        A result that the patient withholds does not exist in the answer.
         INVALID_ARGUMENT when an identifier, the birth date, name or sex, practitioner, encounter or purpose is
-        missing or malformed; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
+        missing or malformed; FAILED_PRECONDITION (AUTHORIZATION_MISSING) where the region asks for the patient's
+        authorization at the visit and none was declared; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,9 +90,11 @@ class ReuseServiceServicer:
     def GetReport(self, request, context):
         """Returns one report whole.
 
-        Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
-        held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
-        without results, with the document that withdrew it.
+        Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
+        none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+        A report of which only some results may be seen is answered with these, and without document, images and
+        conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
+        with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

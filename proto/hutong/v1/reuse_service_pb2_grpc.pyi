@@ -43,8 +43,10 @@ class ReuseServiceStub:
     Role: emr. Idempotent by request_id: a repeat for the same patient has the same prompt id and is judged anew.
     Lines are ordered by specialty (laboratory first), then item code.
     A patient whom the registry does not know is answered as one who has nothing to show (OUTCOME_NONE).
+    A result that the patient withholds does not exist in the answer.
     INVALID_ARGUMENT when an identifier, the birth date, name or sex, practitioner, encounter or purpose is
-    missing or malformed; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
+    missing or malformed; FAILED_PRECONDITION (AUTHORIZATION_MISSING) where the region asks for the patient's
+    authorization at the visit and none was declared; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
     """
     ListReports: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.ListReportsRequest, _reuse_service_pb2.ListReportsResponse]
     """The doctor's own search through a patient's reports.
@@ -55,9 +57,11 @@ class ReuseServiceStub:
     GetReport: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.GetReportRequest, _reuse_service_pb2.GetReportResponse]
     """Returns one report whole.
 
-    Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
-    held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
-    without results, with the document that withdrew it.
+    Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
+    none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+    A report of which only some results may be seen is answered with these, and without document, images and
+    conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
+    with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
     """
 
 @_typing.type_check_only
@@ -75,8 +79,10 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
     Role: emr. Idempotent by request_id: a repeat for the same patient has the same prompt id and is judged anew.
     Lines are ordered by specialty (laboratory first), then item code.
     A patient whom the registry does not know is answered as one who has nothing to show (OUTCOME_NONE).
+    A result that the patient withholds does not exist in the answer.
     INVALID_ARGUMENT when an identifier, the birth date, name or sex, practitioner, encounter or purpose is
-    missing or malformed; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
+    missing or malformed; FAILED_PRECONDITION (AUTHORIZATION_MISSING) where the region asks for the patient's
+    authorization at the visit and none was declared; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
     """
     ListReports: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.ListReportsRequest, _reuse_service_pb2.ListReportsResponse]  # type: ignore[assignment]
     """The doctor's own search through a patient's reports.
@@ -87,9 +93,11 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
     GetReport: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.GetReportRequest, _reuse_service_pb2.GetReportResponse]  # type: ignore[assignment]
     """Returns one report whole.
 
-    Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
-    held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
-    without results, with the document that withdrew it.
+    Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
+    none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+    A report of which only some results may be seen is answered with these, and without document, images and
+    conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
+    with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
     """
 
 class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -110,8 +118,10 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
         Role: emr. Idempotent by request_id: a repeat for the same patient has the same prompt id and is judged anew.
         Lines are ordered by specialty (laboratory first), then item code.
         A patient whom the registry does not know is answered as one who has nothing to show (OUTCOME_NONE).
+        A result that the patient withholds does not exist in the answer.
         INVALID_ARGUMENT when an identifier, the birth date, name or sex, practitioner, encounter or purpose is
-        missing or malformed; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
+        missing or malformed; FAILED_PRECONDITION (AUTHORIZATION_MISSING) where the region asks for the patient's
+        authorization at the visit and none was declared; UNAVAILABLE and DEADLINE_EXCEEDED may be retried or taken as "no prompt".
         """
 
     @_abc_1.abstractmethod
@@ -134,9 +144,11 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reuse_service_pb2.GetReportResponse, _abc.Awaitable[_reuse_service_pb2.GetReportResponse]]:
         """Returns one report whole.
 
-        Role: emr. NOT_FOUND for an id that was not given to the caller's institution, for a report that is
-        held, and for one that is another patient's by now. A report that its source withdrew is answered as withdrawn,
-        without results, with the document that withdrew it.
+        Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
+        none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+        A report of which only some results may be seen is answered with these, and without document, images and
+        conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
+        with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
         """
 
 def add_ReuseServiceServicer_to_server(servicer: ReuseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,9 +2,11 @@
 
 The business identifier names it: the first identifier with system and value, else the first with a value. One typed as
 the number of an order or of a group of them (HL7 table 0203: PLAC, PGN, FGN) names the order, and all its reports have
-it: it does not count. Without one the identity is derived from the source's own resource id, else from the entry's
-fullUrl (unless that is a placeholder that a transaction makes up each time), else from code, effective time, specimen
-and order. Content is never part of it.
+it: it does not count. One typed as the filler's own number (FILL) goes before the others; an accession number (ACSN),
+which several reports on one specimen may share, comes last.
+Without one the identity is derived from the source's own resource id, else from the entry's fullUrl (unless that is a
+placeholder that a transaction makes up each time), else from code, effective time, specimen and order. Content is never
+part of it.
 """
 
 from typing import Final, NamedTuple
@@ -20,6 +22,8 @@ from hutong_server.fhir.times import TimeFault
 
 _MOST_DIGITS: Final = 18
 _OF_ORDERS: Final = frozenset({"PLAC", "PGN", "FGN"})
+_RANK: Final = {"FILL": 0, "ACSN": 2}
+_PLAIN: Final = 1
 
 
 class Identity(NamedTuple):
@@ -37,14 +41,23 @@ class Identity(NamedTuple):
 
 def read_identity(graph: Graph, report: Resource) -> Identity:
     """The identity of a report, valid or not."""
-    own = [node for node in children(report.body, "identifier") if not _names_an_order(node)]
-    found = [(s.strip(), v.strip()) for s, v in identifiers({"identifier": own}) if v.strip()]
-    named = next((key for key in found if key[0]), found[0] if found else ("", ""))
+    own = [node for node in children(report.body, "identifier") if _OF_ORDERS.isdisjoint(_types(node))]
+    named = ("", "")
+    for rank in sorted({_rank(node) for node in own}):
+        of_rank = identifiers({"identifier": [node for node in own if _rank(node) == rank]})
+        found = [(s.strip(), v.strip()) for s, v in of_rank if v.strip()]
+        if found:
+            named = next((key for key in found if key[0]), found[0])
+            break
     return Identity(*named, _derived(graph, report))
 
 
-def _names_an_order(identifier: Node) -> bool:
-    return any(coding.code in _OF_ORDERS for coding in concept(child(identifier, "type")).coding)
+def _rank(identifier: Node) -> int:
+    return min((_RANK[kind] for kind in _types(identifier) if kind in _RANK), default=_PLAIN)
+
+
+def _types(identifier: Node) -> list[str]:
+    return [coding.code for coding in concept(child(identifier, "type")).coding]
 
 
 def _derived(graph: Graph, report: Resource) -> tuple[str, ...]:

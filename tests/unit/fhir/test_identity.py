@@ -31,6 +31,11 @@ def _typed(code, value):
         ([{"system": "urn:lis"}, {"system": "urn:his", "value": " 2 "}], ("urn:his", "2")),
         # An order's number is on all its reports, and names none of them.
         ([_typed("PLAC", "1"), _typed("FILL", "2")], ("", "2")),
+        # What a withdrawal names alone is what names the report, wherever it stands beside what others share.
+        ([_typed("ACSN", "1"), _typed("FILL", "2")], ("", "2")),
+        ([{"system": "urn:acc", **_typed("ACSN", "1")}, {"value": "2"}], ("", "2")),
+        ([{"system": "urn:lis", "value": "1"}, _typed("FILL", "2")], ("", "2")),
+        ([{"system": "urn:acc", **_typed("ACSN", "1")}], ("urn:acc", "1")),
         ([_typed("PLAC", "1"), _typed("PGN", "2"), _typed("FGN", "3")], ("", "")),
         (None, ("", "")),
     ],

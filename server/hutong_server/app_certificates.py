@@ -10,6 +10,7 @@ from hutong_server.api.enrollment_servicer import Enrolling
 from hutong_server.api.guess_limits import GuessLimits
 from hutong_server.api.interceptors import Deadline, HideFaults, Telemetry
 from hutong_server.api.parts import Parts
+from hutong_server.api.refusal_record import RefusalRecord
 from hutong_server.api.tls import ServerCertificates
 from hutong_server.settings import Settings
 from hutong_server.trust import ca_directory
@@ -54,5 +55,6 @@ def enrollment_server(parts: Parts, settings: Settings) -> EnrollmentServer | No
         reuse_port=settings.reuse_port,
     )
     deadline = Deadline(settings.default_deadline_seconds, settings.deadline_margin_seconds)
-    chain = Chain([Telemetry(parts.metrics), HideFaults(), Crowd(), deadline], METHODS)
-    return EnrollmentServer(parts, enrolling, options, chain)
+    refusals = RefusalRecord(parts.store, parts.clock)
+    chain = Chain([Telemetry(parts.metrics), HideFaults(), refusals, Crowd(), deadline], METHODS)
+    return EnrollmentServer(parts, enrolling, options, chain, refusals)

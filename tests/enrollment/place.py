@@ -18,6 +18,7 @@ from hutong.v1 import certificate_service_pb2, certificate_service_pb2_grpc
 from hutong.v1 import enrollment_service_pb2 as enrollment
 from hutong.v1.enrollment_service_pb2_grpc import EnrollmentServiceStub
 from hutong_server import app, settings
+from hutong_server.store.prompts import access_records
 from hutong_server.trust import ca_directory
 from hutong_server.trust.ca import fingerprint
 from hutong_server.trust.ca_issuing import server_certificate
@@ -124,7 +125,7 @@ class Place:
     def records(self, method: str) -> list[Any]:
         """Access records of a method, in order."""
         assert self.site.registry is not None
-        found = self.site.registry.store.read(lambda reader: reader.access_records())  # type: ignore[attr-defined]
+        found = self.site.registry.store.read(lambda reader: access_records(reader, limit=10_000))  # type: ignore[arg-type]
         return [record for _, record in found if record.method == method]
 
 

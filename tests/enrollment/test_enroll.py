@@ -19,7 +19,7 @@ from hutong_server.api.certificate_servicer import token_hash
 
 from tests.api.documents import chart, person
 from tests.api.site import outcome, refused
-from tests.enrollment.place import Held, Place, another_token, request_for
+from tests.enrollment.place import Held, Place, another_token, request_for, until
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -46,7 +46,7 @@ async def test_a_token_gives_a_certificate_that_may_call(place: Place) -> None:
     assert datetime.timedelta(days=6, hours=23) < left <= datetime.timedelta(days=7, seconds=1)
     assert await asks(place, held) == "OK"
     record = place.records("Enroll")[-1]
-    assert (record.institution, record.role, record.outcome) == ("H1", "emr", f"issued:{held.serial}")
+    assert (record.institution, record.role, record.outcome, record.detail) == ("H1", "emr", "issued", (held.serial,))
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,10 @@ async def test_used_expired_suspended_and_guessed_tokens_get_one_answer(place: P
     suspension.lift = True
     await place.site.catalog().SuspendInstitution(suspension, timeout=5)
     assert answers == {("PERMISSION_DENIED", "ENROLLMENT_REFUSED", "The enrolment is refused.", ())}
-    why = [record.outcome for record in place.records("Enroll")][-7:]
-    assert why[:4] == [
-        "refused:token_used",
-        "refused:token_expired",
-        "refused:institution_suspended",
-        "refused:token_unknown",
-    ]
+    kept = place.records("Enroll")[-7:]
+    assert {(record.outcome, record.reason) for record in kept} == {("refused", "ENROLLMENT_REFUSED")}
+    why = [record.detail[0] for record in kept]
+    assert why == ["token_used", "token_expired", "institution_suspended", *["token_unknown"] * 4]
     refill(place)
 
 
@@ -132,6 +129,11 @@ async def test_guesses_are_limited_for_each_address(place: Place) -> None:
     assert (await refused(place.enroll(token, request_for(new_key())))).code == "RESOURCE_EXHAUSTED"
     refill(place)
     assert await outcome(place.enroll(token, request_for(new_key()))) == "OK"
+
+    async def counted() -> bool:
+        return any(record.reason == "RATE_LIMITED" and record.detail for record in place.records("Enroll"))
+
+    await until(counted, 3)
 
 
 def weak(kind: str) -> bytes:
@@ -179,6 +181,8 @@ async def test_weak_and_malformed_requests_are_refused_and_spend_nothing(place: 
         ("certificate_request",),
     )
     assert token not in found.everything
+    kept = place.records("Enroll")[-1]
+    assert (kept.outcome, kept.reason, kept.request_id) == ("refused", "REQUEST_INVALID", found.request_id)
     assert await outcome(place.enroll(token, request_for(new_key()))) == "OK"
 
 

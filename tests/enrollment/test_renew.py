@@ -60,7 +60,7 @@ async def test_a_renewal_cannot_be_replayed(place: Place) -> None:
     assert await outcome(place.send_renewal(request)) == "OK"
     found = await refused(place.send_renewal(request))
     assert (found.code, found.reason, found.text, found.paths) == ONE_ANSWER
-    assert place.records("Renew")[-1].outcome == "refused:challenge_used"
+    assert place.records("Renew")[-1].detail == ("challenge_used",)
 
 
 async def test_of_ten_replays_at_once_one_renews(place: Place) -> None:
@@ -120,7 +120,7 @@ async def test_one_that_was_off_for_longer_needs_a_token(place: Place) -> None:
     held = await place.hold()
     await change(place, held, not_after=now() - 31 * DAY)
     assert await outcome(place.renew(held)) == "PERMISSION_DENIED"
-    assert place.records("Renew")[-1].outcome == "refused:certificate_expired_for_too_long"
+    assert place.records("Renew")[-1].detail == ("certificate_expired_for_too_long",)
 
 
 async def test_what_was_revoked_does_not_renew(place: Place) -> None:
@@ -130,7 +130,7 @@ async def test_what_was_revoked_does_not_renew(place: Place) -> None:
     await place.admin().RevokeCertificate(revocation, timeout=5)
     found = await refused(place.renew(held))
     assert (found.code, found.reason, found.text, found.paths) == ONE_ANSWER
-    assert place.records("Renew")[-1].outcome == "refused:certificate_revoked"
+    assert place.records("Renew")[-1].detail == ("certificate_revoked",)
 
 
 async def test_a_suspended_institution_does_not_renew(place: Place) -> None:

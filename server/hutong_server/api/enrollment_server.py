@@ -9,6 +9,7 @@ from hutong.v1 import enrollment_service_pb2, enrollment_service_pb2_grpc
 from hutong_server.api.chain import Answer, Chain, Context
 from hutong_server.api.enrollment_servicer import Enrolling, EnrollmentServicer
 from hutong_server.api.parts import Parts
+from hutong_server.api.refusal_record import RefusalRecord
 from hutong_server.api.status import refusal
 from hutong_server.domain.errors import Reason
 
@@ -35,9 +36,12 @@ class EnrollmentOptions:
 class EnrollmentServer:
     """The listening server. `port` is known after start()."""
 
-    def __init__(self, parts: Parts, enrolling: Enrolling, options: EnrollmentOptions, chain: Chain) -> None:
-        """`chain`: what every call passes through."""
+    def __init__(
+        self, parts: Parts, enrolling: Enrolling, options: EnrollmentOptions, chain: Chain, refusals: RefusalRecord
+    ) -> None:
+        """`chain`: what every call passes through, `refusals` among it."""
         self._options = options
+        self._refusals = refusals
         self.limits = enrolling.limits
         self._server = grpc.aio.server(interceptors=[chain], options=_transport(options))
         server: Any = self._server  # the generated function is typed for the sync server
@@ -53,6 +57,7 @@ class EnrollmentServer:
     async def drain(self) -> None:
         """Takes no new calls, and lets those in flight finish."""
         await self._server.stop(self._options.drain)
+        await self._refusals.close()
 
 
 class Crowd:

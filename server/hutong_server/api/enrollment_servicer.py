@@ -12,12 +12,13 @@ from hutong_server.api.challenges import Challenges
 from hutong_server.api.convert import Faults
 from hutong_server.api.guess_limits import GuessLimits, address_of
 from hutong_server.api.parts import Parts
-from hutong_server.api.status import refusal
+from hutong_server.api.status import ERRORS
 from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.errors import Reason
 from hutong_server.trust.ca_issuing import CertificateAuthority
 from hutong_server.trust.ca_request import CheckedRequest, RequestRefused, proven_certificate, read_request
 from hutong_server.usecases.enroll import Admitted, Renewal, enroll, renew, weigh_renewal, weigh_token
+from hutong_server.usecases.gate import RefusedOnRecord
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -120,8 +121,9 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         if done.institution:
             fingerprint = done.renewed.fingerprint if done.renewed else ""
             this.caller = Caller(institution=done.institution, role=Role(done.role), certificate=fingerprint)
-        if done.refused:
+        if done.record is not None:
             this.outcome = done.refused
-            raise refusal(Reason.ENROLLMENT_REFUSED)
+            reason = Reason.ENROLLMENT_REFUSED
+            raise RefusedOnRecord(reason, ERRORS[reason].text, done.record)
         this.outcome = "pending" if done.pending else "issued"
         self._enrolling.limits.give_back(address)

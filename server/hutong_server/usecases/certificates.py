@@ -52,8 +52,8 @@ def make_token(command: MakeToken, caller: Caller, now: Instant, request_id: str
                 needs_approval=command.needs_approval,
             )
         )
-        outcome = f"token:{command.institution}/{command.role.value}"
-        writer.record(admin_access("CreateEnrollmentToken", caller, outcome, now, request_id))
+        detail = (command.institution, command.role.value)
+        writer.record(replace(admin_access("CreateEnrollmentToken", caller, "done", now, request_id), detail=detail))
         return expires_at
 
     return job
@@ -83,8 +83,8 @@ def decide(
         writer.put_enrollment_token(
             replace(token, decided_at=now, approved=approve, decided_by=by, decided_because=why)
         )
-        outcome = f"{'approved' if approve else 'refused'}:{token.institution}/{token.role}"
-        writer.record(admin_access("DecideEnrollment", caller, outcome, now, request_id))
+        outcome, detail = ("approved" if approve else "rejected"), (token.institution, token.role, why)
+        writer.record(replace(admin_access("DecideEnrollment", caller, outcome, now, request_id), detail=detail))
 
     return job
 
@@ -100,7 +100,8 @@ def revoke(serial: str, why: str, caller: Caller, now: Instant, request_id: str)
         if known.revoked_at is None:
             known = replace(known, revoked_at=now, revoked_because=why, revoked_by=administrator(writer, caller))
             writer.put_certificate(known)
-        writer.record(admin_access("RevokeCertificate", caller, f"revoked:{serial}", now, request_id))
+        detail = (serial, known.institution, known.role, why)
+        writer.record(replace(admin_access("RevokeCertificate", caller, "done", now, request_id), detail=detail))
         return known
 
     return job

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hutong_server.domain.caller import Role
+from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import AccessRecord, Reader, Writer
 from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken, Issued
@@ -27,6 +28,8 @@ class Admitted:
     refused: str = ""
     renewed: CertificateRow | None = None
     token: EnrollmentToken | None = None
+    record: AccessRecord | None = None
+    """Of a refusal: what was kept of it."""
 
 
 def weigh_token(reader: Reader, token_hash: bytes, key_fingerprint: str, now: Instant) -> Admitted:
@@ -63,16 +66,15 @@ def enroll(
         token = weighed.token
         if weighed.refused or token is None or name != (weighed.institution, weighed.role):
             refused = weighed.refused or "token_unknown"
-            writer.record(_record("Enroll", weighed, issued, f"refused:{refused}", now, request_id))
-            return replace(weighed, refused=refused)
+            return _refuse(writer, _record("Enroll", weighed, now, request_id, refused), weighed)
         if weighed.pending:
             if token.requested_at is None:
                 writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, requested_at=now))
-            writer.record(_record("Enroll", weighed, None, "pending", now, request_id))
+            writer.record(_record("Enroll", weighed, now, request_id))
             return weighed
         writer.put_certificate(_row(issued, weighed))
         writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, used_at=now, serial=issued.serial))
-        writer.record(_record("Enroll", weighed, issued, f"issued:{issued.serial}", now, request_id))
+        writer.record(_record("Enroll", weighed, now, request_id, issued=issued))
         return weighed
 
     return job
@@ -123,10 +125,9 @@ def renew(
         if not refused and name != (weighed.institution, weighed.role):
             refused = "certificate_unknown"
         if refused:
-            writer.record(_record("Renew", weighed, None, f"refused:{refused}", now, request_id))
-            return replace(weighed, refused=refused)
+            return _refuse(writer, _record("Renew", weighed, now, request_id, refused), weighed)
         writer.put_certificate(_row(issued, weighed))
-        writer.record(_record("Renew", weighed, issued, f"issued:{issued.serial}", now, request_id))
+        writer.record(_record("Renew", weighed, now, request_id, issued=issued))
         return weighed
 
     return job
@@ -147,17 +148,24 @@ def _row(issued: Issued, admitted: Admitted) -> CertificateRow:
     )
 
 
+def _refuse(writer: Writer, record: AccessRecord, weighed: Admitted) -> Admitted:
+    writer.record(record)
+    return replace(weighed, refused=record.detail[0], record=record)
+
+
 def _record(
-    method: str, admitted: Admitted, issued: Issued | None, outcome: str, now: Instant, request_id: str
+    method: str, admitted: Admitted, now: Instant, request_id: str, refused: str = "", issued: Issued | None = None
 ) -> AccessRecord:
-    renewed = admitted.renewed
-    refused = outcome.startswith("refused")
+    """`detail` says which certificate was issued, or why none was."""
+    proven = admitted.renewed.fingerprint if admitted.renewed else ""
     return AccessRecord(
         at=now,
         method=method,
         institution=admitted.institution,
         role=admitted.role,
-        certificate=renewed.fingerprint if renewed else (issued.fingerprint if issued and not refused else ""),
+        certificate=proven or (issued.fingerprint if issued else ""),
         request_id=request_id,
-        outcome=outcome,
+        outcome="refused" if refused else "issued" if issued else "pending",
+        reason=Reason.ENROLLMENT_REFUSED.value if refused else "",
+        detail=(refused,) if refused else (issued.serial,) if issued else (),
     )

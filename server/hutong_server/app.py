@@ -193,7 +193,7 @@ def _open(settings: Settings) -> tuple[SqlStore, KeyRing]:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
         # Beside the workers, health, rules, coverage, metrics and the key ring each look at the database.
-        return open_sealed(settings, now, pool_size=settings.worker_threads + 5, ledger=ledger)
+        return open_sealed(settings, now, pool_size=settings.worker_threads + 7, ledger=ledger)
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

@@ -2,12 +2,14 @@
 
 import datetime
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from hutong_server import safety
 from hutong_server.api.chain import Chain
 from hutong_server.api.enrollment_server import METHODS, Crowd, EnrollmentOptions, EnrollmentServer
 from hutong_server.api.enrollment_servicer import Enrolling
-from hutong_server.api.guess_limits import GuessLimits
+from hutong_server.api.guess_limits import TRUST_LIMITS, GuessLimits
 from hutong_server.api.interceptors import Deadline, HideFaults, Telemetry
 from hutong_server.api.parts import Parts
 from hutong_server.api.refusal_record import RefusalRecord
@@ -16,6 +18,8 @@ from hutong_server.settings import Settings
 from hutong_server.trust import ca_directory
 from hutong_server.trust.ca_issuing import CertificateAuthority
 
+ENROLLMENT_THREADS = 2
+"""Each needs a connection to the database."""
 _DAY = 24 * 3600 * 1000
 
 
@@ -47,7 +51,12 @@ def enrollment_server(parts: Parts, settings: Settings) -> EnrollmentServer | No
     """The enrolment listener; None where it is off."""
     if not settings.enrollment_listen or parts.authority is None:
         return None
-    enrolling = Enrolling(parts.authority, round(settings.renewal_grace_days * _DAY), GuessLimits())
+    enrolling = Enrolling(
+        parts.authority, round(settings.renewal_grace_days * _DAY), GuessLimits(), GuessLimits(*TRUST_LIMITS)
+    )
+    # Strangers have threads of their own: no chart waits behind them.
+    own = ThreadPoolExecutor(ENROLLMENT_THREADS, thread_name_prefix="hutong-enroll")
+    parts = replace(parts, threads=own)
     options = EnrollmentOptions(
         listen=settings.enrollment_listen,
         credentials=server_certificates(settings).credentials(require_client=False),
@@ -57,4 +66,4 @@ def enrollment_server(parts: Parts, settings: Settings) -> EnrollmentServer | No
     deadline = Deadline(settings.default_deadline_seconds, settings.deadline_margin_seconds)
     refusals = RefusalRecord(parts.store, parts.clock)
     chain = Chain([Telemetry(parts.metrics), HideFaults(), refusals, Crowd(), deadline], METHODS)
-    return EnrollmentServer(parts, enrolling, options, chain, refusals)
+    return EnrollmentServer(parts, enrolling, options, chain, refusals, own)

@@ -1,5 +1,6 @@
 """The enrolment listener: TLS without client certificate, and nothing but EnrollmentService on it."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,16 @@ class EnrollmentServer:
     """The listening server. `port` is known after start()."""
 
     def __init__(
-        self, parts: Parts, enrolling: Enrolling, options: EnrollmentOptions, chain: Chain, refusals: RefusalRecord
+        self,
+        parts: Parts,
+        enrolling: Enrolling,
+        options: EnrollmentOptions,
+        chain: Chain,
+        refusals: RefusalRecord,
+        threads: Executor,
     ) -> None:
-        """`chain`: what every call passes through, `refusals` among it."""
+        """`chain`: what every call passes through, `refusals` among it. `threads`: its own, ended with it."""
+        self._threads = threads
         self._options = options
         self._refusals = refusals
         self.limits = enrolling.limits
@@ -58,6 +66,7 @@ class EnrollmentServer:
         """Takes no new calls, and lets those in flight finish."""
         await self._server.stop(self._options.drain)
         await self._refusals.close()
+        self._threads.shutdown(wait=False)
 
 
 class Crowd:
@@ -87,6 +96,14 @@ def _transport(options: EnrollmentOptions) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_concurrent_streams", MAX_STREAMS),
         ("grpc.so_reuseport", int(options.reuse_port)),
+        ("grpc.max_metadata_size", 16 * 1024),
+        ("grpc.absolute_max_metadata_size", 16 * 1024),
+        ("grpc.server.max_pending_requests", 2 * MAX_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", 4 * MAX_CALLS),
+        ("grpc.server_max_unrequested_time_in_server", 10),
+        # A connection on which nothing is said at its beginning never becomes one.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.http2.settings_timeout", 10_000),
         # Nobody needs to stay: who has no certificate yet makes two calls and goes.
         ("grpc.max_connection_idle_ms", 10_000),
         ("grpc.max_connection_age_ms", 60_000),

@@ -36,6 +36,8 @@ class Enrolling:
     grace: int
     """Milliseconds after its end for which a certificate may be renewed."""
     limits: GuessLimits
+    trust_limits: GuessLimits
+    """Of GetTrust."""
 
 
 class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
@@ -97,6 +99,7 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         self, request: enrollment_service_pb2.GetTrustRequest, context: Context
     ) -> enrollment_service_pb2.GetTrustResponse:
         """See the contract."""
+        self._enrolling.trust_limits.enter(address_of(context.peer()))
         return enrollment_service_pb2.GetTrustResponse(
             trust_bundle=self._enrolling.authority.trust_bundle,
             challenge=self.challenges.make(self._parts.clock()),

@@ -12,6 +12,8 @@ PER_ADDRESS = (30.0, 1 / 6)
 """Refusals that an address may have at once, and how many a second come back: ten a minute."""
 GLOBAL = (300.0, 10.0)
 """The same for all addresses together. A guess among 2^256 tokens does not get better by it; the work stays small."""
+TRUST_LIMITS = ((120.0, 2.0), (2000.0, 200.0))
+"""The same two for questions after the trusted roots, which anybody may ask: each question counts."""
 _ADDRESSES = 10_000
 """Addresses remembered; the one that was silent longest is forgotten first."""
 
@@ -28,9 +30,9 @@ class GuessLimits:
 
     def __init__(
         self,
-        clock: Callable[[], float] = time.monotonic,
         per_address: tuple[float, float] = PER_ADDRESS,
         for_all: tuple[float, float] = GLOBAL,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`per_address`, `for_all`: (size of the bucket, tokens a second)."""
         self._clock = clock
@@ -58,7 +60,7 @@ class GuessLimits:
             if bucket.left < 1:
                 raise HutongError(
                     Reason.RATE_LIMITED,
-                    "Too many refused enrolments; come again later.",
+                    "Too many tries; come again later.",
                     retry_after=(1 - bucket.left) / rate,
                 )
         own.left -= 1

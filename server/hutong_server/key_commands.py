@@ -65,7 +65,7 @@ def keys_rotate(
     tokens: Annotated[bool, typer.Option("--tokens", help="A new token key; patient tokens are made anew.")] = False,
     kek: Annotated[bool, typer.Option("--kek", help="A new key-encryption key; the keys are wrapped anew.")] = False,
     settle: Annotated[
-        float, typer.Option(min=0, max=3600, help="Seconds until every server has seen a change: at least 10.")
+        float, typer.Option(min=0, max=3600, help="Seconds until every server has seen a change; 0 when none runs.")
     ] = 15.0,
 ) -> None:
     """Exchange keys while servers go on. Can be broken off at any point: run it again. Without options: all three.

@@ -351,6 +351,94 @@ def test_a_retired_key_is_destroyed_after_its_time(keyed: Keyed) -> None:
     other.close()
 
 
+# Broken off
+
+
+class _BrokenOff(Exception):
+    pass
+
+
+class _Breaking:
+    """A store that ends at the nth write: before it, or when it is durable and nobody has heard of it."""
+
+    def __init__(self, store: SqlStore, at: int, *, after: bool) -> None:
+        self._store, self._at, self._after = store, at, after
+        self.writes = 0
+        self.read = store.read
+
+    def submit(self, job):
+        self.writes += 1
+        if self.writes == self._at and not self._after:
+            raise _BrokenOff
+        future = self._store.submit(job)
+        if self.writes == self._at:
+            future.result()
+            raise _BrokenOff
+        return future
+
+
+def _everything(rotation: Rotation) -> None:
+    rotation.drop_former_wraps()
+    rotation.wrap_anew()
+    rotation.seal()
+    rotation.tokens()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a write", "after a write"])
+def test_broken_off_at_each_write_and_run_again(store_url: str, directory: Path, after: bool) -> None:
+    keyed = open_keyed(store_url, directory)
+    patients = [add_person(keyed, number) for number in range(4)]
+    held_token = keyed.ring.tokens.patient("urn:card", "", "P00001")
+    waiting = held(key(), key(), held_token)
+    write(keyed.store, lambda writer: writer.put_held(waiting))
+    at = 0
+    while True:
+        at += 1
+        breaking = _Breaking(keyed.store, at, after=after)
+        rotation = dataclasses.replace(keyed.rotation(), store=breaking, batch=50)
+        try:
+            _everything(rotation)
+        except _BrokenOff:
+            pass
+        else:
+            break
+        # As a server that starts now finds it, and as one that goes on.
+        for of in (other := keyed.again(), keyed):
+            of.ring.load()
+            assert [person_at(of, number) for number in range(4)] == [([patient], 1) for patient in patients], at
+        other.close()
+        _everything(dataclasses.replace(keyed.rotation(), batch=50))
+        assert set(keyed.keys("seal")) == set(keyed.keys("token")) == {"current", "retired"}
+    assert at > 20
+    assert [person_at(keyed, number) for number in range(4)] == [([patient], 1) for patient in patients]
+    found = keyed.store.read(lambda reader: reader.held_report(waiting.held_id))
+    assert [each.key for each in keyed.store.read(lambda reader: reader.persons(found.tokens))] == [patients[1]]
+    keyed.close()
+
+
+@pytest.mark.parametrize("step", ["hardlink_to", "replace"])
+def test_a_new_key_encryption_key_whose_file_did_not_come_to_its_place(
+    keyed: Keyed, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = add_person(keyed, 1)
+
+    def broken(*_: object) -> None:
+        raise _BrokenOff
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, step, broken)
+        with pytest.raises(_BrokenOff):
+            keyed.rotation().wrap_anew()
+    other = keyed.again()
+    assert person_at(other, 1) == ([patient], 1)
+    other.rotation().wrap_anew()
+    other.close()
+    last = keyed.again()
+    assert person_at(last, 1) == ([patient], 1)
+    assert all(len(each.wraps) == 1 for each in last.ring.keys)
+    last.close()
+
+
 # While calls go on, and killed
 
 

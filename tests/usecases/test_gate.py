@@ -12,6 +12,7 @@ from hutong_server.domain.recognition import ConsentBasis, ConsentRule, Policy, 
 from hutong_server.domain.report import Coding, Component, Concept, Party, Report, Result
 from hutong_server.store.base import Store
 from hutong_server.trust.tokens import HmacTokens
+from hutong_server.usecases import consent
 from hutong_server.usecases.asking import Context, Outcome, PatientQuery
 from hutong_server.usecases.consent import Told, Wanted, list_directives, put_directive, revoke_directive
 from hutong_server.usecases.gate import RefusedOnRecord
@@ -41,8 +42,8 @@ def registry(store: Store) -> Registry:
     return registry_of(store)
 
 
-def registry_of(store: Store, **consent: Any) -> Registry:
-    book = rule_book(sensitive=CATEGORIES, policy=Policy(consent=ConsentRule(**consent)))
+def registry_of(store: Store, **rule: Any) -> Registry:
+    book = rule_book(sensitive=CATEGORIES, policy=Policy(consent=ConsentRule(**rule)))
     return Registry(store, Publisher(book, HmacTokens(secrets.token_bytes(32)), PlainWire()))
 
 
@@ -338,6 +339,17 @@ def test_the_same_request_is_one_directive(registry: Registry) -> None:
         )
     )
     assert found.directives == (first,)
+
+
+def test_directives_have_an_end(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consent, "MOST", 2)
+    plain = report(**PERSON)
+    for target in ("H1", "H3"):
+        decide(registry, plain, scope=Scope.INSTITUTION, target=target, request_id=target)
+    with pytest.raises(HutongError) as refused:
+        decide(registry, plain)
+    assert refused.value.reason is Reason.STATE_CONFLICT
+    assert decide(registry, plain, scope=Scope.INSTITUTION, target="H1", request_id="H1").target == "H1"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from hutong_server.usecases.asking import Context, PatientQuery, access, shadow_
 from hutong_server.usecases.gate import RefusedOnRecord
 from hutong_server.usecases.patient_index import place
 
+MOST = 500
+"""Directives of one patient, those taken back included: each question reads them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -56,7 +59,8 @@ def put_directive(wanted: Wanted, told: Told, book: RuleBook, tokens: Tokens) ->
 
     A patient whom the registry does not know gets a record, as by a report that arrives, so that the directive holds
     for what is published later. Raises HutongError for a target that does not exist, ALREADY_EXISTS for a request id
-    that was used for another directive of this patient, and RefusedOnRecord (PATIENT_IN_DOUBT).
+    that was used for another directive of this patient, STATE_CONFLICT above MOST, and RefusedOnRecord
+    (PATIENT_IN_DOUBT).
     """
     _check(wanted, told, book)
     patient = tokens_of(told.patient, told.caller.institution, book, tokens)
@@ -81,7 +85,10 @@ def put_directive(wanted: Wanted, told: Told, book: RuleBook, tokens: Tokens) ->
             recorded_by=told.caller.institution,
             recorded_at=told.now,
         )
-        known = next((each for each in writer.consent(keys)[0] if each.directive_id == directive_id), None)
+        kept, _ = writer.consent(keys)
+        known = next((each for each in kept if each.directive_id == directive_id), None)
+        if known is None and len(kept) >= MOST:
+            raise HutongError(Reason.STATE_CONFLICT, f"a patient has {MOST} directives at most")
         if known is not None and _said(known) != _said(directive, known if wanted.valid_from is None else None):
             raise HutongError(Reason.ALREADY_EXISTS, "the request id was used for another directive")
         if known is None:

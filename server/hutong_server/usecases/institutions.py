@@ -120,6 +120,7 @@ def admin_access(
         certificate=caller.certificate,
         request_id=request_id,
         outcome=outcome,
+        purpose="administration",
         patient_keys=about.get("patient_keys", ()),
         reports=about.get("reports", ()),
     )

@@ -15,6 +15,7 @@ from hutong.v1.registry_service_pb2_grpc import RegistryServiceStub
 from hutong.v1.reuse_service_pb2_grpc import ReuseServiceStub
 
 from hutong_client.admin import AdminClient
+from hutong_client.audit import AuditClient
 from hutong_client.calls import DEFAULT_DEADLINE, checked_deadline, unary
 from hutong_client.channel import open_channel
 from hutong_client.chart import or_empty
@@ -48,6 +49,8 @@ class HutongClient:
         self._renewing: asyncio.Task[None] | None = None
         self.consent = ConsentClient(channel, self.deadline)
         """Patients' directives and the review of emergencies."""
+        self.audit = AuditClient(channel, self.deadline)
+        """Who has seen a patient's results, with proofs."""
 
     @classmethod
     def connect(

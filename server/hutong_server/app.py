@@ -31,7 +31,7 @@ from hutong_server.store.migrations import migrate, migrations_pending
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.telemetry import Metrics, MetricsServer, log
 from hutong_server.trust.key_ring import KeyRing
-from hutong_server.trust.ledger import open_ledger
+from hutong_server.trust.ledger import checkpoint_key, open_ledger
 from hutong_server.trust.sealing import KeyedSealer
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
@@ -76,6 +76,7 @@ class Registry:
             metrics=metrics,
             clock=now,
             standing=standing,
+            checkpoint_key=checkpoint_key(settings.registry_name, settings.ledger_key).verifier.text,
             authority=authority,
             approved_roles=frozenset(Role(name) for name in settings.approval_roles),
             source=settings.registry_name,

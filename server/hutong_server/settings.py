@@ -19,6 +19,7 @@ OTHER_PROGRAMS = frozenset(
         "HUTONG_CERT",
         "HUTONG_KEY",
         "HUTONG_LANG",
+        "HUTONG_LEDGER_VERIFIER",
         "HUTONG_DEADLINE",
         "HUTONG_JSON",
         "HUTONG_PRACTITIONER",

@@ -167,6 +167,8 @@ COMMANDS = (
     "admin reviews",
     "admin reviews list",
     "admin reviews close",
+    "admin access-log",
+    "verify-proof",
     "consent",
     "consent put",
     "consent revoke",

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from hutong_client.cli import (
+    audit,
     certificates,
     chart,
     city,
@@ -61,7 +62,7 @@ _COMMANDS = (
         "publish",
         publish.publish,
         help_text(
-            "发布报告（feed 证书）。--json：{summary, documents: [{file, line, position, results, issues}]}。"
+            "发布报告（feed 证书）。--json：{summary, documents}，各项含 file、line、position、results、issues。"
             "退出状态 0 全部接收或待核对，1 有拒收，3 中断，可加 --resume 续传。",
             "Publish reports (feed certificate). --json gives {summary, documents: [{file, line, position, results, "
             "issues}]}. Exit status 0: all accepted or held; 1: some rejected; 3: broken off, go on with --resume.",
@@ -173,6 +174,15 @@ _COMMANDS = (
     (directives, "list", consent.list_, help_text("列出患者意愿", "List a patient's directives")),
     (reviews, "list", consent.reviews, help_text("列出待审核的紧急调阅", "List emergencies that wait for a review")),
     (reviews, "close", consent.close, help_text("审核完毕", "Close a review")),
+    (
+        admin,
+        "access-log",
+        audit.access_log,
+        help_text(
+            "谁看过患者的结果，逐条核验（admin 或 portal 证书）",
+            "Who has seen a patient's results, each proved (admin or portal certificate)",
+        ),
+    ),
 )
 
 for _to, _name, _work, _help in _COMMANDS:
@@ -186,6 +196,13 @@ admin.add_typer(reviews, name="reviews")
 app.add_typer(directives, name="consent")
 app.add_typer(admin, name="admin")
 app.add_typer(city.app, name="city")
+app.command(
+    "verify-proof",
+    help=help_text(
+        "核验访问记录的证明，只需公钥，不连接平台",
+        "Verify a proof of the access ledger: needs the public key, no registry",
+    ),
+)(audit.check_proof)
 
 
 def _version(wanted: bool) -> None:

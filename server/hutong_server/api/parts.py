@@ -54,6 +54,8 @@ class Parts:
     limits: Limits
     standing: Standing
     """Which certificates are revoked."""
+    checkpoint_key: str = ""
+    """With which the ledger's checkpoints verify (C2SP verifier key)."""
     authority: CertificateAuthority | None = None
     """Issues certificates; None when the registry has no authority of its own."""
     approved_roles: frozenset[Role] = frozenset()

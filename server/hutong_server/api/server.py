@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from hutong.v1 import (
     audit_service_pb2,
+    audit_service_pb2_grpc,
     catalog_service_pb2,
     catalog_service_pb2_grpc,
     certificate_service_pb2,
@@ -24,6 +25,7 @@ from hutong.v1 import (
 )
 
 from hutong_server.api.admission import CallLimits
+from hutong_server.api.audit_servicer import AuditServicer
 from hutong_server.api.catalog_servicer import CatalogServicer
 from hutong_server.api.certificate_servicer import CertificateServicer
 from hutong_server.api.consent_servicer import ConsentServicer
@@ -134,6 +136,7 @@ class RegistryServer:
         patient_service_pb2_grpc.add_PatientServiceServicer_to_server(PatientServicer(parts), server)
         certificate_service_pb2_grpc.add_CertificateServiceServicer_to_server(CertificateServicer(parts), server)
         consent_service_pb2_grpc.add_ConsentServiceServicer_to_server(ConsentServicer(parts), server)
+        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(parts), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
 

@@ -166,7 +166,7 @@ class RecordedReport(NamedTuple):
     verdicts: tuple[str, ...] = ()
     """Verdict codes of its results, or what became of the publish."""
     digest: bytes = b""
-    """SHA-256 of the document as it was published."""
+    """Of a publish: the document's digest, SHA-256 over its resources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +201,21 @@ class AccessRecord:
     """What of each report."""
     detail: tuple[str, ...] = ()
     """What else an auditor needs, e.g. what an administrator changed. No patient data."""
+
+
+class LeafPlace(NamedTuple):
+    """Where an access stands; in the order of time."""
+
+    at: Instant
+    log_id: bytes
+    number: int
+
+
+class Leaf(NamedTuple):
+    """An access and its place in the ledger."""
+
+    place: LeafPlace
+    access: AccessRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +349,9 @@ class Reader(CertificateReader, Protocol):
 
     def token_uses(self) -> dict[int, tuple[int, int]]:
         """Token key → (tokens, those of them that cannot be made again because their identifier is not kept)."""
+
+    def accesses(self, keys: Sequence[PatientKey], since: Instant, before: LeafPlace, limit: int) -> list[Leaf]:
+        """What is in the ledger under these keys, publishes left out, newest first."""
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hutong_server.store import accesses as _accesses
 from hutong_server.store import catalog as _catalog
 from hutong_server.store import certificates as _certificates
 from hutong_server.store import consent as _consent
@@ -54,6 +55,7 @@ class SqlReader(Transaction):
     feeds = _feeds.feeds
     prompts = _prompts.prompts
     access_records = _prompts.access_records
+    accesses = _accesses.accesses
     certificate = _certificates.certificate
     certificate_of = _certificates.certificate_of
     certificates = _certificates.certificates

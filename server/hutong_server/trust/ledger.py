@@ -74,10 +74,14 @@ class MerkleLedger:
             self._export.close()
 
 
+def checkpoint_key(name: str, key_file: Path) -> CheckpointKey:
+    """The key that signs for a registry. Raises UnsafeKey."""
+    return CheckpointKey(name, read_key_file(key_file))
+
+
 def open_ledger(name: str, key_file: Path, export: str) -> MerkleLedger:
     """The ledger of a registry. `export`: directory for checkpoints, or "".
 
     Raises UnsafeKey for the key file, OSError for the directory.
     """
-    key = CheckpointKey(name, read_key_file(key_file))
-    return MerkleLedger(key, CheckpointExport(Path(export), name) if export else None)
+    return MerkleLedger(checkpoint_key(name, key_file), CheckpointExport(Path(export), name) if export else None)

@@ -1,6 +1,6 @@
 """What every question about a patient has in common: who asks, whose chart it is, and the record of the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,10 +8,11 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.identifiers import IdentifierFault
 from hutong_server.domain.person import Demographics, PatientKey, Person, agreeing
+from hutong_server.domain.prompt import Judged
 from hutong_server.domain.report import Instant, Issue, RawIdentifier, Severity
 from hutong_server.domain.reuse import ReportFacts
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import AccessRecord, Reader, StoredReport, Tokens
+from hutong_server.store.base import AccessRecord, Reader, RecordedReport, StoredReport, Tokens
 
 
 class Outcome(StrEnum):
@@ -113,6 +114,23 @@ def facts_of(row: StoredReport) -> ReportFacts:
     )
 
 
+def contents_of(
+    shown: Iterable[tuple[bytes, Iterable[Judged]]], versions: Mapping[bytes, int]
+) -> tuple[RecordedReport, ...]:
+    """What of each report an answer carries: its version, and the verdicts on the results that are shown."""
+    verdicts: dict[bytes, set[str]] = {}
+    for report_id, results in shown:
+        codes = verdicts.setdefault(report_id, set())
+        for each in results:
+            codes.update((_REUSABLE,) if each.verdict.reusable else each.verdict.reasons)
+    return tuple(
+        RecordedReport(report_id, versions[report_id], tuple(sorted(codes))) for report_id, codes in verdicts.items()
+    )
+
+
+_REUSABLE = "REUSABLE"
+
+
 def access(
     method: str,
     caller: Caller,
@@ -126,6 +144,7 @@ def access(
     prompt_id: bytes = b"",
     consent_basis: str = "",
     withheld: tuple[tuple[bytes, int, str], ...] = (),
+    contents: tuple[RecordedReport, ...] = (),
 ) -> AccessRecord:
     """The record of an answer: the same for a patient who is unknown and one who has nothing to show."""
     return AccessRecord(
@@ -146,4 +165,5 @@ def access(
         reports=tuple(dict.fromkeys(reports)),
         consent_basis=consent_basis,
         withheld=withheld,
+        contents=contents,
     )

@@ -9,7 +9,7 @@ from hutong_server.domain.report import Instant
 from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Ids, Reader, StoredReport, Writer
-from hutong_server.usecases.asking import Context, access
+from hutong_server.usecases.asking import Context, access, contents_of
 from hutong_server.usecases.gate import Passed, RefusedOnRecord, Visit, document_of, pass_gate
 from hutong_server.usecases.list_reports import judge
 
@@ -68,9 +68,10 @@ def get_report(ask: GetReport, reader: Reader, book: RuleBook, ids: Ids, now: In
     if row is None or stored is None:
         raise RefusedOnRecord(Reason.REPORT_NOT_FOUND, _NOT_FOUND, _refused(visit, passed, ask.prompt_id, now), passed)
     request = Request(ask.caller.institution, now)
+    results = () if row.withdrawn else judge(row, request, book)
     return WholeReport(
         row=row,
-        results=() if row.withdrawn else judge(row, request, book),
+        results=results,
         document=stored[0],
         images=b"" if row.withdrawn else stored[1],
         record=access(
@@ -85,6 +86,7 @@ def get_report(ask: GetReport, reader: Reader, book: RuleBook, ids: Ids, now: In
             prompt_id=ask.prompt_id,
             consent_basis=passed.basis,
             withheld=passed.withheld,
+            contents=contents_of([(row.report_id, results)], {row.report_id: row.version}),
         ),
         passed=passed,
     )

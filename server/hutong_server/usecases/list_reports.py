@@ -10,7 +10,7 @@ from hutong_server.domain.report import Instant, ResultFacts
 from hutong_server.domain.reuse import ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Ids, Reader, ReportFilter, StoredReport, Tokens, Writer
-from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, facts_of, find, tokens_of
+from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, contents_of, facts_of, find, tokens_of
 from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
 _TOKEN = "page"  # noqa: S105  the kind of a sealed id, not a secret
@@ -89,6 +89,9 @@ def list_reports(
             reports=[row.report_id for row, _ in page],
             consent_basis=passed.basis,
             withheld=passed.withheld,
+            contents=contents_of(
+                ((row.report_id, results) for row, results in page), {row.report_id: row.version for row, _ in page}
+            ),
         ),
         passed=passed,
     )

@@ -8,7 +8,7 @@ from hutong_server.domain.report import Instant
 from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Prompt, Reader, StoredReport, Tokens, Writer
-from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, facts_of, find, tokens_of
+from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, contents_of, facts_of, find, tokens_of
 from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
 MAX_NOT_REUSABLE = 500
@@ -90,6 +90,10 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
             now,
             keys=found.keys,
             reports=[judged.report.report_id for judged in shown],
+            contents=contents_of(
+                ((judged.report.report_id, (judged,)) for judged in shown),
+                {report_id: row.version for report_id, row in rows.items()},
+            ),
             prompt_id=prompt_id,
             consent_basis=passed.basis,
             withheld=passed.withheld,

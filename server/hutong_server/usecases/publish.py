@@ -12,7 +12,7 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant, Issue, Refusal, Report, Severity, Withdrawal
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import AccessRecord, FeedStatus, Tokens, Writer
+from hutong_server.store.base import AccessRecord, FeedStatus, RecordedReport, Tokens, Writer
 from hutong_server.usecases.publish_version import Kept, keep
 from hutong_server.usecases.publish_whose import Prepared, prepare
 from hutong_server.usecases.wire import Wire
@@ -44,6 +44,7 @@ class Published:
     results: int = 0
     unreadable: int = 0
     identity_system: str = ""
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         results=each.result_count,
         unreadable=each.unreadable_count,
         identity_system=each.identity_system,
+        digest=each.digest,
     )
 
 
@@ -169,6 +171,13 @@ def _access(command: PublishDocument, published: Sequence[Published]) -> AccessR
         outcome=",".join(outcomes),
         patient_keys=tuple(dict.fromkeys(each.patient_key for each in published if each.patient_key)),
         reports=tuple(each.report_id for each in published if each.report_id),
+        contents=tuple(
+            RecordedReport(
+                each.report_id, each.version, ("unchanged" if each.unchanged else each.outcome.value,), each.digest
+            )
+            for each in published
+            if each.report_id
+        ),
     )
 
 

@@ -1,0 +1,65 @@
+"""Who has seen a patient's results: the leaves under a patient's keys, newest first."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, bindparam, select, tuple_
+
+from hutong_server.domain.person import PatientKey
+from hutong_server.domain.report import Instant
+from hutong_server.store import tables
+from hutong_server.store.base import Leaf, LeafPlace
+from hutong_server.store.leaves import access_of
+from hutong_server.store.ledger import leaf_context
+from hutong_server.store.ledger_tables import ledger_subject
+from hutong_server.store.statements import Statement
+from hutong_server.store.transaction import Transaction
+
+_rec, _subject = tables.access_record.c, ledger_subject.c
+_place = (_subject.at, _subject.log_id, _subject.leaf_index)
+_PUBLISHING = "PublishReport"
+_PAGE = Statement(
+    select(*_place, _rec.body)
+    .select_from(
+        ledger_subject.join(
+            tables.access_record, and_(_subject.log_id == _rec.log_id, _subject.leaf_index == _rec.leaf_index)
+        )
+    )
+    .where(
+        _subject.patient_key == bindparam("key"),
+        _subject.at >= bindparam("since"),
+        tuple_(*_place)
+        < tuple_(
+            bindparam("before_at", type_=_subject.at.type),
+            bindparam("before_log", type_=_subject.log_id.type),
+            bindparam("before_number", type_=_subject.leaf_index.type),
+        ),
+        _rec.method != bindparam("publishing"),
+    )
+    .order_by(_subject.at.desc(), _subject.log_id.desc(), _subject.leaf_index.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def accesses(tx: Transaction, keys: Sequence[PatientKey], since: Instant, before: LeafPlace, limit: int) -> list[Leaf]:
+    """See Reader."""
+    found: dict[tuple[Instant, bytes, int], bytes] = {}
+    for key in keys:
+        rows = tx.rows(
+            _PAGE,
+            key=key,
+            since=since,
+            before_at=before.at,
+            before_log=before.log_id,
+            before_number=before.number,
+            publishing=_PUBLISHING,
+            limit=limit,
+        )
+        found |= {(at, bytes(log_id), number): sealed for at, log_id, number, sealed in rows}
+    newest = sorted(found, reverse=True)[:limit]
+    return [
+        Leaf(
+            LeafPlace(at, log_id, number),
+            access_of(tx.sealer.open(found[at, log_id, number], leaf_context(log_id, number))),
+        )
+        for at, log_id, number in newest
+    ]

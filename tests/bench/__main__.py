@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from tests.api.site import ROOT
-from tests.bench import charts, memory, places, publishing
+from tests.bench import charts, memory, places, publishing, starvation, trust
 
 OUT = ROOT / "build" / "bench.json"
 BACKENDS = {"sqlite": "sqlite", "postgres": "postgresql"}
@@ -45,6 +45,18 @@ async def _measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]
         found["publish_vs_validation"] = await publishing.measure(
             material, place, rounds=given.rounds, documents=documents, say=_say
         )
+    if "trust" in given.only:
+        place = directory / "trust"
+        place.mkdir()
+        found["trust_cost_vs_echo"] = await trust.measure(
+            material, place, patients=min(given.patients, 400), rounds=given.rounds, seconds=given.seconds, say=_say
+        )
+    if "hostile" in given.only:
+        place = directory / "hostile"
+        place.mkdir()
+        found["others_p99_under_flood"] = await starvation.alone(
+            material, place, rounds=given.rounds, seconds=given.seconds, say=_say
+        )
     if "memory" in given.only:
         place = directory / "memory"
         place.mkdir()
@@ -58,6 +70,14 @@ def _table(found: dict[str, Any]) -> str:
         if name == "memory":
             lines.append(f"{name:24s} {figures['at_end_mb']} MB after {figures['reports']:.0f} reports")
             continue
+        if name == "trust_cost_vs_echo":
+            pieces = ", ".join(f"{piece} {figures[f'{piece}_us']:.0f} µs" for piece in (*trust.PIECES, "echo"))
+            lines.append(f"{name:24s} {figures['ratio']:6.2f} {pieces}")
+            continue
+        if name == "others_p99_under_flood":
+            quiet, flooded = figures["quiet_p99_ms"], figures["p99_ms"]
+            lines.append(f"{name:24s} {figures['ratio']:6.2f} quiet {quiet:.1f} ms, flooded {flooded:.1f} ms")
+            continue
         floor = f"{figures['floor_p50_ms']:.1f} / {figures['floor_p99_ms']:.1f}" if "floor_p50_ms" in figures else ""
         p50, p99 = (figures.get(key, figures.get(f"unary_{key}")) for key in ("p50_ms", "p99_ms"))
         lines.append(
@@ -70,7 +90,7 @@ def _table(found: dict[str, Any]) -> str:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    everything = ("chart-sqlite", "chart-postgres", "publish")
+    everything = ("chart-sqlite", "chart-postgres", "publish", "trust", "hostile")
     parser.add_argument("--only", nargs="+", choices=(*everything, "memory"), default=everything)
     parser.add_argument("--patients", type=int, default=int(os.environ.get("BENCH_PATIENTS", "2000")))
     parser.add_argument("--rounds", type=int, default=3)

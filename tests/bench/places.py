@@ -49,9 +49,14 @@ def database(backend: str, directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def registry(material: Material, url: str, log: Path, program: tuple[str, ...] = ()) -> Iterator[RunningServer]:
-    """One server process."""
-    server = RunningServer(material.environment(url, HUTONG_LOG_LEVEL="warning"), log, program)
+def registry(
+    material: Material, url: str, log: Path, program: tuple[str, ...] = (), *, default_rate: bool = False
+) -> Iterator[RunningServer]:
+    """One server process. Without `default_rate` each institution may call as often as it likes."""
+    environment = material.environment(url, HUTONG_LOG_LEVEL="warning")
+    if default_rate:
+        del environment["HUTONG_CALLS_PER_SECOND"]
+    server = RunningServer(environment, log, program)
     try:
         yield server
     finally:

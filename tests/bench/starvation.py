@@ -7,12 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import grpc
 
-from tests.api.site import ROOT
+from tests.api.site import ROOT, Material
+from tests.bench import chart_load, places
 from tests.bench.calls import Identity
+
+METHOD = "/hutong.v1.ReuseService/OpenChart"
 
 FLOOD = 500.0
 """Calls a second of the one that floods: a hundred times what it may."""
@@ -85,6 +89,31 @@ async def measure(
             await channel.close()
     middle = _middle(quiet), _middle(flooded)
     return Starved(*middle, ends)
+
+
+async def alone(
+    material: Material, directory: Path, *, rounds: int, seconds: float, say: Callable[[str], None]
+) -> dict[str, float]:
+    """The figures on a server of its own, at the default rate."""
+    codes = [f"Q{number:02d}" for number in range(20)]
+    rows = "".join(f"{code},第{code}医院,tertiary,9904,,,0\n" for code in (*codes, "FLOOD"))
+    with (
+        places.database("sqlite", directory) as url,
+        places.registry(material, url, directory / "log", default_rate=True) as server,
+    ):
+        head = "code,name,tier,region,alliances,identifiers,feed_interval_hours\n"
+        await places.import_catalog(material, server.port, {"institutions.csv": (head + rows).encode()})
+        found = await measure(
+            f"localhost:{server.port}",
+            METHOD,
+            [places.identity(material, code, "emr") for code in codes],
+            places.identity(material, "FLOOD", "emr"),
+            lambda number: chart_load.chart_request(number, f"r{number}"),
+            rounds=rounds,
+            seconds=seconds,
+        )
+    say(f"hostile: {found.figures()}")
+    return found.figures()
 
 
 def _middle(rounds: list[list[float]]) -> list[float]:

@@ -21,8 +21,10 @@ from hutong_server.domain.token_bucket import TokenBucket
 from hutong_server.usecases.institutions import OPERATOR
 
 HOLD = 1.0
-"""Seconds that a refusal is held back when an institution has had `burst` of them and goes on calling."""
-MAX_HELD = 512
+"""Seconds that a refusal is held back, at least, when an institution has had `burst` of them and goes on calling."""
+SPACING = 0.01
+"""Seconds between two refusals that were held back: all at once, they would be in everybody's way."""
+MAX_HELD = 2048
 """Refusals held back at a time for one caller: each costs memory."""
 _KNOWN = 4096
 """Accounts kept before those that nobody would miss are dropped."""
@@ -61,6 +63,8 @@ class _Account:
     calls: TokenBucket | None
     refusals: TokenBucket | None
     held: int = 0
+    due: float = 0.0
+    """When the refusal that was held back last may leave."""
 
 
 class Rate:
@@ -102,12 +106,17 @@ class Rate:
         return account
 
     async def _hold(self, account: _Account) -> None:
-        refusals = account.refusals
-        if refusals is None or refusals.take(self._clock()) == 0.0 or account.held >= MAX_HELD:
+        refusals, now = account.refusals, self._clock()
+        if refusals is None or refusals.take(now) == 0.0 or account.held >= MAX_HELD:
             return
         account.held += 1
+        account.due = max(now + HOLD, account.due + SPACING)
         try:
-            await asyncio.sleep(HOLD)
+            await asyncio.sleep(account.due - now)
+        except asyncio.CancelledError:
+            # The caller did not wait for it: its turn is the next one's.
+            account.due -= SPACING
+            raise
         finally:
             account.held -= 1
 

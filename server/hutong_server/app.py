@@ -13,6 +13,7 @@ from hutong_server import safety
 from hutong_server.api.admission import CallLimits
 from hutong_server.api.certificate_servicer import new_token, token_hash
 from hutong_server.api.coverage import CoverageSnapshot
+from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.expiry import ExpiryWatch
 from hutong_server.api.health import Health
 from hutong_server.api.parts import Limits, Parts
@@ -52,6 +53,7 @@ class Registry:
         self.metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
         self._documents = ThreadPoolExecutor(settings.document_threads, thread_name_prefix="hutong-read")
+        self._reading = DocumentReading(self._documents, settings.document_processes)
         metrics.reviews_open.set_function(lambda: _waiting(store))
         rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
@@ -68,6 +70,7 @@ class Registry:
             store=store,
             threads=self._threads,
             documents=self._documents,
+            reading=self._reading,
             rules=rules,
             coverage=lambda: coverage.current,
             tokens=ring.tokens,
@@ -151,6 +154,7 @@ class Registry:
 
     def _close(self) -> None:
         self._threads.shutdown()
+        self._reading.close()
         self._documents.shutdown()
         self._ring.close()
         self.store.close()

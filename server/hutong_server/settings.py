@@ -145,7 +145,10 @@ class Settings(BaseSettings):
     )
     # More of either makes both slower: they run Python, one at a time, and only hand the turn around.
     worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads that answer from rows.")
-    document_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads that read documents.")
+    document_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads that prepare documents.")
+    document_processes: Annotated[int, Field(ge=0, le=64)] = Field(
+        1, description="Processes that read documents, about 100 MB each; 0: the threads do."
+    )
     rules_poll_seconds: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="How often a change of the rules by another process is looked for."
     )

@@ -60,6 +60,8 @@ class Material:
             "HUTONG_DRAIN_SECONDS": "5",
             # Tests of other things call as often as they need to.
             "HUTONG_CALLS_PER_SECOND": "0",
+            # A reader of its own takes a second to start; test_document_reading and the end-to-end tests have one.
+            "HUTONG_DOCUMENT_PROCESSES": "0",
             **more,
         }
 

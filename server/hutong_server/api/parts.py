@@ -6,6 +6,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.rule_snapshot import RuleSnapshot
 from hutong_server.api.standing import Standing
 from hutong_server.domain.caller import Role
@@ -40,7 +41,8 @@ class Parts:
     threads: Executor
     """For what is answered from rows."""
     documents: Executor
-    """For reading documents: apart, so that no chart waits behind a feed."""
+    """For preparing what was read: apart, so that no chart waits behind a feed."""
+    reading: DocumentReading
     rules: RuleSnapshot
     coverage: Callable[[], Coverage]
     """The feeds as last looked at."""
@@ -66,7 +68,7 @@ class Parts:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     async def parse(self, work: Callable[[], T]) -> T:
-        """Runs the reading of a document."""
+        """Runs what prepares a document that was read."""
         return await asyncio.get_running_loop().run_in_executor(self.documents, work)
 
     async def read(self, job: Callable[[Reader], T]) -> T:

@@ -1,4 +1,4 @@
-"""Takes in reports: reads documents in threads, keeps them in write jobs, answers when they are durable."""
+"""Takes in reports: reads documents apart, keeps them in write jobs, answers when they are durable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +18,7 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Issue, Refusal, Severity
 from hutong_server.domain.rulebook import zone_of
-from hutong_server.fhir.intake import Reading, read_document
+from hutong_server.fhir.intake import Reading
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.telemetry import log, where
 from hutong_server.usecases.publish import (
@@ -46,7 +46,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
     ) -> registry_service_pb2.PublishReportResponse:
         """See the contract."""
         parts, this = self._parts, call.current()
-        job = await parts.parse(partial(self._prepare, request, this.peer, this.request_id, "", ""))
+        job = await self._prepare(request, this.peer, this.request_id, "", "")
         published = await self._keep(job)
         self._count(published)
         this.outcome = ",".join(sorted({each.outcome.value for each in published}))
@@ -104,17 +104,17 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             number += 1
             size = len(request.report.document)
             await window.enter(size)
-            work = partial(self._document, request, this.peer, f"{this.request_id}.{number}", feed)
-            yield Sent(request.position, size, asyncio.ensure_future(self._parts.parse(work)))
+            work = self._document(request, this.peer, f"{this.request_id}.{number}", feed)
+            yield Sent(request.position, size, asyncio.ensure_future(work))
 
-    def _document(
+    async def _document(
         self, request: registry_service_pb2.PublishReportsRequest, caller: Caller, request_id: str, feed: str
     ) -> Document:
         """Reads one document of a stream. Never raises: a bad document must not end the stream."""
         position = ""
         try:
             position = position_in(request.position)
-            return Document(self._prepare(request.report, caller, request_id, feed, position))
+            return Document(await self._prepare(request.report, caller, request_id, feed, position))
         except HutongError as error:
             issues = error.issues or (Issue(Severity.ERROR, error.reason.value, "", error.message),)
         except Exception as error:
@@ -125,7 +125,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         command = PublishDocument((Refusal("", issues),), caller, self._parts.clock(), request_id, feed, position)
         return Document(publish(command, self._publisher()), issues)
 
-    def _prepare(
+    async def _prepare(
         self,
         request: registry_service_pb2.PublishReportRequest,
         caller: Caller,
@@ -142,9 +142,9 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             future_tolerance=parts.limits.future_tolerance,
             max_bytes=parts.limits.max_document_bytes,
         )
-        readings = read_document(request.document, release=release, reading=reading)
+        readings = await parts.reading.read(request.document, release, reading)
         command = PublishDocument(readings, caller, now, request_id, feed, position, request.validate_only)
-        return publish(command, publisher)
+        return await parts.parse(partial(publish, command, publisher))
 
     def _publisher(self) -> Publisher:
         return Publisher(self._parts.rules.book, self._parts.tokens, self._parts.wire)

@@ -8,8 +8,10 @@ from hutong_server.domain.report import Component, Concept, Image, Quantity, Ran
 class ProtoWire:
     """Implements usecases.wire.Wire with messages of hutong.v1."""
 
-    def detail(self, detail: ResultDetail) -> bytes:
+    def detail(self, detail: ResultDetail | bytes) -> bytes:
         """A serialized hutong.v1.ResultDetail."""
+        if isinstance(detail, bytes):
+            return detail
         out = report_pb2.ResultDetail(
             interpretation=detail.interpretation,
             data_absent_reason=detail.absent_reason,

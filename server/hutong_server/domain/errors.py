@@ -67,3 +67,7 @@ class HutongError(Exception):
         self.reason = reason
         self.message = message
         self.issues = issues
+
+    def __reduce__(self) -> tuple[type["HutongError"], tuple[Reason, str, tuple[Issue, ...]]]:
+        """Passes from one process to another whole."""
+        return type(self), (self.reason, self.message, self.issues)

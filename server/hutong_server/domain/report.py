@@ -3,6 +3,7 @@
 Standard library only. Instants are whole milliseconds since 1970-01-01T00:00:00Z (negative before it).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
@@ -228,13 +229,16 @@ class Result:
     """One result: what is judged of it, and what is shown of it."""
 
     facts: ResultFacts
-    detail: ResultDetail
+    detail: ResultDetail | bytes
+    """What is shown; as bytes where it is in its wire form already (see usecases.wire)."""
     path: str = ""
     """Where it stood in the published document."""
     performers: tuple["Party", ...] = ()
     """Who performed it, as the source names them (result's, else report's); resolved by the publish use case."""
     readers: tuple["Party", ...] = ()
     """Who read it (resultsInterpreter), as the source names them."""
+    called: tuple[CodeKey, ...] = ()
+    """What `detail` calls it, where that is bytes: see called_in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,3 +381,18 @@ class Withdrawal:
     """When the withdrawal names its patient (needed only to derive a "facts" identity)."""
     demographics: RawDemographics = field(default=RawDemographics())
     """The same, of a patient without identifier."""
+
+
+def called(concepts: Iterable[Concept]) -> tuple[CodeKey, ...]:
+    """Every code and every name of the concepts, once each."""
+    found: dict[CodeKey, None] = {}
+    for concept in concepts:
+        found.update(((coding.system, coding.code), None) for coding in concept.coding if coding.code)
+        words = (concept.text, *(coding.display for coding in concept.coding))
+        found.update((("", word), None) for word in words if word)
+    return tuple(found)
+
+
+def called_in(detail: ResultDetail) -> tuple[CodeKey, ...]:
+    """What a result and its components are called."""
+    return called((detail.code, *(part.code for part in detail.components)))

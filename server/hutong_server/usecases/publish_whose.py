@@ -11,7 +11,6 @@ from hutong_server.domain.identifiers import IdentifierFault
 from hutong_server.domain.person import Demographics, NameRule
 from hutong_server.domain.report import (
     CodeKey,
-    Concept,
     Instant,
     Issue,
     RawIdentifier,
@@ -23,6 +22,8 @@ from hutong_server.domain.report import (
     Severity,
     VersionKey,
     Withdrawal,
+    called,
+    called_in,
 )
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import Tokens
@@ -203,24 +204,15 @@ def _rows(report: Report, own: str, book: RuleBook, wire: Wire) -> Rows:
         categories=tuple(
             dict.fromkeys(coding.code for concept in report.categories for coding in concept.coding if coding.code)
         ),
-        codes=_called((report.code,)),
+        codes=called((report.code,)),
         parts=tuple(_parts(result) for result in report.results),
     )
 
 
 def _parts(result: Result) -> tuple[CodeKey, ...]:
     """What facts do not hold: the components' codes and names, and displays of the result's own code."""
-    called = _called((result.detail.code, *(part.code for part in result.detail.components)))
-    return tuple(key for key in called if key not in result.facts.codes)
-
-
-def _called(concepts: Iterable[Concept]) -> tuple[CodeKey, ...]:
-    found: dict[CodeKey, None] = {}
-    for concept in concepts:
-        found.update(((coding.system, coding.code), None) for coding in concept.coding if coding.code)
-        words = (concept.text, *(coding.display for coding in concept.coding))
-        found.update((("", word), None) for word in words if word)
-    return tuple(found)
+    names = result.called if isinstance(result.detail, bytes) else called_in(result.detail)
+    return tuple(key for key in names if key not in result.facts.codes)
 
 
 def _facts(result: Result, own: str, book: RuleBook) -> ResultFacts:

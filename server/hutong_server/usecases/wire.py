@@ -8,8 +8,8 @@ from hutong_server.domain.report import Image, Report, ResultDetail
 class Wire(Protocol):
     """Turns what a reader sees into the bytes that are stored with a report and copied into answers."""
 
-    def detail(self, detail: ResultDetail) -> bytes:
-        """One result."""
+    def detail(self, detail: ResultDetail | bytes) -> bytes:
+        """One result. Bytes are in this form already."""
 
     def header(self, report: Report) -> bytes:
         """What a list shows of the report."""

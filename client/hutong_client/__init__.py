@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hutong_client.channel import TlsFiles, TlsFilesInvalid, open_channel
     from hutong_client.chart import ChartAnswer, ChartState
     from hutong_client.clients import HutongClient
+    from hutong_client.enrollment import Enrolled, RegistryNotTrusted, enroll, renew
     from hutong_client.errors import (
         AlreadyExists,
         CatalogInvalid,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Unavailable,
         Violation,
     )
+    from hutong_client.files import CertificateFiles
     from hutong_client.publishing import Document, Published, PublishStream
     from hutong_client.queries import RESIDENT_NUMBER, call_context, patient_query
 
@@ -37,10 +39,12 @@ __all__ = [
     "AdminClient",
     "AlreadyExists",
     "CatalogInvalid",
+    "CertificateFiles",
     "ChartAnswer",
     "ChartState",
     "DeadlineExceeded",
     "Document",
+    "Enrolled",
     "HutongCallError",
     "HutongClient",
     "InvalidRequest",
@@ -51,6 +55,7 @@ __all__ = [
     "PublishStream",
     "Published",
     "RegistryFault",
+    "RegistryNotTrusted",
     "StateConflict",
     "TlsFiles",
     "TlsFilesInvalid",
@@ -59,8 +64,10 @@ __all__ = [
     "Unavailable",
     "Violation",
     "call_context",
+    "enroll",
     "open_channel",
     "patient_query",
+    "renew",
 ]
 
 _MODULES = {
@@ -73,6 +80,11 @@ _MODULES = {
     "HutongClient": "hutong_client.clients",
     "AlreadyExists": "hutong_client.errors",
     "CatalogInvalid": "hutong_client.errors",
+    "CertificateFiles": "hutong_client.files",
+    "Enrolled": "hutong_client.enrollment",
+    "RegistryNotTrusted": "hutong_client.enrollment",
+    "enroll": "hutong_client.enrollment",
+    "renew": "hutong_client.enrollment",
     "DeadlineExceeded": "hutong_client.errors",
     "HutongCallError": "hutong_client.errors",
     "InvalidRequest": "hutong_client.errors",

@@ -6,6 +6,7 @@ from hutong_server.api.status import refusal
 from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.rulebook import RuleBook
+from hutong_server.usecases.certificates import OPERATOR_ROLES
 from hutong_server.usecases.institutions import OPERATOR
 
 EVERY_ROLE: Final = frozenset(Role)
@@ -64,11 +65,6 @@ OPEN_TO_UNREGISTERED: Final = frozenset(
 )
 """Say nothing about anybody: a valid certificate is enough, so that a new site can be tried before it is added."""
 
-_OPERATOR_ROLES: Final = frozenset({Role.ADMIN, Role.MONITOR, Role.SUPERVISOR, Role.REGISTRY})
-"""In these roles the registry's own operator (institution "registry") counts as registered, so that the first
-institutions can be added at all. It publishes and asks nothing.
-"""
-
 
 def check(method: str, caller: Caller, book: RuleBook) -> None:
     """Raises HutongError unless the caller may call the method now."""
@@ -77,7 +73,7 @@ def check(method: str, caller: Caller, book: RuleBook) -> None:
         raise refusal(Reason.METHOD_UNKNOWN)
     if caller.role not in roles:
         raise refusal(Reason.ROLE_NOT_ALLOWED)
-    if method in OPEN_TO_UNREGISTERED or (caller.institution == OPERATOR and caller.role in _OPERATOR_ROLES):
+    if method in OPEN_TO_UNREGISTERED or (caller.institution == OPERATOR and caller.role in OPERATOR_ROLES):
         return
     institution = book.institution(caller.institution)
     if institution is None:

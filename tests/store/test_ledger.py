@@ -1,5 +1,6 @@
 """The access ledger on both databases: what is written verifies, and whatever is done to it is found and named."""
 
+import json
 import random
 import secrets
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from hutong_server.store import sql
 from hutong_server.store.base import ROOT_LOG, AccessRecord, FeedStatus, Sealer, Store, Writer
-from hutong_server.store.leaves import access_of, leaf_of
+from hutong_server.store.leaves import access_of, canonical, leaf_of
 from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_view import SqlLedgerView, StoredTree
 from hutong_server.store.migrations import migrate
@@ -73,7 +74,9 @@ def test_a_leaf_says_all_of_its_record_in_one_form(access: AccessRecord) -> None
 def test_a_full_leaf_holds_every_field() -> None:
     access = seen(1)
     assert all(getattr(access, name) for name in access.__slots__ if name != "reason")
-    assert access_of(leaf_of(access)) == access
+    leaf = leaf_of(access)
+    assert access_of(leaf) == access
+    assert leaf == canonical(json.loads(leaf))
 
 
 def test_what_was_written_verifies(written_url: str, sealer: Sealer) -> None:

@@ -10,55 +10,43 @@ from typing import Any
 from hutong_server.store.base import AccessRecord, RecordedReport
 
 _VERSION = 1
-_dumps = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circular=False).encode
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_sorted = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
-_TEXTS = (
-    ("who", "institution"),
-    ("who", "role"),
-    ("who", "certificate"),
-    ("who", "practitioner"),
-    ("who", "department"),
-    ("why", "purpose"),
-    ("why", "encounter"),
-    ("why", "encounter_class"),
-    ("why", "consent_basis"),
-)
+# In the order of the letters, as everything that follows: to sort would cost as much as to write.
+_WHO = ("certificate", "department", "institution", "practitioner", "role")
+_WHY = ("consent_basis", "encounter", "encounter_class", "purpose")
 
 
 def canonical(leaf: dict[str, Any]) -> bytes:
     """Canonical JSON."""
-    return _dumps(leaf).encode("ascii")
+    return _sorted(leaf).encode("ascii")
 
 
 def leaf_of(access: AccessRecord) -> bytes:
     """The leaf."""
-    leaf: dict[str, Any] = {
-        "v": _VERSION,
-        "at": access.at,
-        "method": access.method,
-        "outcome": access.outcome,
-        "request": access.request_id,
-    }
-    for group, name in _TEXTS:
-        if text := getattr(access, name):
-            leaf.setdefault(group, {})[name] = text
-    if access.patient_keys:
-        leaf["whom"] = [key.hex() for key in access.patient_keys]
+    leaf: dict[str, Any] = {"at": access.at}
+    if access.detail:
+        leaf["detail"] = access.detail
+    leaf["method"], leaf["outcome"] = access.method, access.outcome
     if access.prompt_id:
         leaf["prompt"] = access.prompt_id.hex()
-    if access.reports:
-        leaf["reports"] = [each.hex() for each in access.reports]
-    if access.contents:
-        leaf["what"] = [
-            [each.report_id.hex(), each.version, list(each.verdicts), each.digest.hex()] for each in access.contents
-        ]
-    if access.withheld:
-        leaf["withheld"] = [[report.hex(), ordinal, reason] for report, ordinal, reason in access.withheld]
     if access.reason:
         leaf["reason"] = access.reason
-    if access.detail:
-        leaf["detail"] = list(access.detail)
-    return canonical(leaf)
+    if access.reports:
+        leaf["reports"] = [each.hex() for each in access.reports]
+    leaf["request"], leaf["v"] = access.request_id, _VERSION
+    if access.contents:
+        leaf["what"] = [(report.hex(), n, verdicts, digest.hex()) for report, n, verdicts, digest in access.contents]
+    if who := {name: text for name in _WHO if (text := getattr(access, name))}:
+        leaf["who"] = who
+    if access.patient_keys:
+        leaf["whom"] = [key.hex() for key in access.patient_keys]
+    if why := {name: text for name in _WHY if (text := getattr(access, name))}:
+        leaf["why"] = why
+    if access.withheld:
+        leaf["withheld"] = [(report.hex(), ordinal, reason) for report, ordinal, reason in access.withheld]
+    return _dumps(leaf).encode("ascii")
 
 
 def access_of(leaf: bytes) -> AccessRecord:
@@ -71,7 +59,8 @@ def access_of(leaf: bytes) -> AccessRecord:
         method=read["method"],
         outcome=read["outcome"],
         request_id=read["request"],
-        **{name: read.get(group, {}).get(name, "") for group, name in _TEXTS},
+        **{name: read.get("who", {}).get(name, "") for name in _WHO},
+        **{name: read.get("why", {}).get(name, "") for name in _WHY},
         patient_keys=tuple(bytes.fromhex(key) for key in read.get("whom", ())),
         prompt_id=bytes.fromhex(read.get("prompt", "")),
         reports=tuple(bytes.fromhex(each) for each in read.get("reports", ())),

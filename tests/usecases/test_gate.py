@@ -435,6 +435,16 @@ def test_a_repeated_reason_is_the_same_emergency(registry: Registry) -> None:
     assert review.answers == 3
 
 
+def test_two_practitioners_are_two_emergencies(registry: Registry) -> None:
+    plain = report(**PERSON)
+    registry.publish(plain)
+    for practitioner in ("dr", "another"):
+        assert chart(registry, plain, replace(EMERGENCY, practitioner=practitioner)).passed.declared
+    assert chart(registry, plain, EMERGENCY, institution="H3").passed.declared
+    found = {(each.institution, each.practitioner, each.answers) for each in reviews(registry)}
+    assert found == {("H2", "dr", 1), ("H2", "another", 1), ("H3", "dr", 1)}
+
+
 def test_break_glass_for_somebody_unknown_is_reviewed_alike(registry: Registry) -> None:
     unknown = report(**PERSON)
     answer = chart(registry, unknown, EMERGENCY)

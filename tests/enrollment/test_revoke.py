@@ -59,6 +59,26 @@ async def test_another_worker_hears_of_it_within_a_second(place: Place) -> None:
         await other.drain()
 
 
+async def test_open_streams_of_another_worker_end_within_a_second(place: Place) -> None:
+    refill(place)
+    held = await place.hold("H1", "feed")
+    other = await app.start(settings.load(dict(place.environment) | {"HUTONG_ENROLLMENT_LISTEN": ""}))
+    try:
+        elsewhere = Place(Site(place.site.material, other.port, other), place.directory, place.environment)
+        async with elsewhere.channel(held) as channel:
+            stub: Any = registry_service_pb2_grpc.RegistryServiceStub(channel)
+            stream = stub.PublishReports()
+            await stream.write(registry_service_pb2.PublishReportsRequest(feed="g", position="1"))
+            assert (await stream.read()).position == "1"
+            await revoke(place, held)
+            begun = asyncio.get_running_loop().time()
+            found = await refused(asyncio.wait_for(rest_of(stream, []), 5))
+            assert asyncio.get_running_loop().time() - begun < 1.0
+            assert (found.code, found.reason) == ("PERMISSION_DENIED", "CERTIFICATE_REVOKED")
+    finally:
+        await other.drain()
+
+
 async def test_open_streams_end(place: Place) -> None:
     refill(place)
     held = await place.hold("H1", "feed")

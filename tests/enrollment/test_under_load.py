@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 from hutong.v1 import certificate_service_pb2 as certificates
+from hutong.v1.reuse_service_pb2_grpc import ReuseServiceStub
 from hutong_client import Document, HutongClient
 from hutong_client.enrollment import RegistryNotTrusted, enroll, renew
 from hutong_client.errors import HutongCallError, PermissionDenied
 from hutong_client.files import CertificateFiles
 from hutong_server.trust import ca_directory
 
-from tests.api.documents import CATALOG, context, encoded, lab_report, person, question
-from tests.api.site import Material
+from tests.api.documents import CATALOG, chart, context, encoded, lab_report, person, question
+from tests.api.site import Material, outcome
 from tests.conftest import MakeStoreUrl
-from tests.enrollment.place import NOW, PASSPHRASE, Place, new_server_certificate, start_place
+from tests.enrollment.place import NOW, PASSPHRASE, Place, new_server_certificate, start_place, until
 
 LIFE = 6.0
 """Seconds: not what an operator may set, so that a test sees several renewals."""
@@ -156,6 +157,26 @@ async def test_a_rotation_of_the_root_fails_no_call(brief: Place, tmp_path: Path
     late.ca.write_bytes(old_root)
     with pytest.raises(HutongCallError):
         await renew(brief.enrollment_address, late)
+
+
+async def test_a_retired_authority_ends_what_is_open(brief: Place) -> None:
+    held = await brief.hold("H1", "emr")
+    async with brief.channel(held) as channel:
+        stub: Any = ReuseServiceStub(channel)
+        request = chart(person(5))
+        assert await outcome(stub.OpenChart(request, timeout=5)) == "OK"
+        ca_directory.prepare(brief.ca, "hutong.local", brief.directory / "root.key", PASSPHRASE, NOW)
+        ca_directory.activate(brief.ca)
+        assert await outcome(stub.OpenChart(request, timeout=5)) == "OK"
+        ca_directory.retire(brief.ca)
+
+        async def told() -> bool:
+            return await outcome(stub.OpenChart(request, timeout=5)) == "PERMISSION_DENIED"
+
+        await until(told, 1.5)
+    async with brief.channel(held) as channel:
+        again: Any = ReuseServiceStub(channel)
+        assert await outcome(again.OpenChart(request, timeout=5)) == "UNAVAILABLE"
 
 
 async def test_the_token_is_not_sent_to_another_registry(brief: Place, tmp_path: Path) -> None:

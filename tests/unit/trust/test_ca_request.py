@@ -1,0 +1,72 @@
+"""Certificate requests and proofs from anybody: read whole, or refused; never another exception."""
+
+import contextlib
+import datetime
+import hashlib
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from hutong_server.trust.ca import make_issuing, make_root, pem, sign_client
+from hutong_server.trust.ca_request import (
+    RENEWAL_LABEL,
+    RequestRefused,
+    key_fingerprint,
+    proven_certificate,
+    read_request,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.enrollment.place import NOW, request_for
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+REQUEST = request_for(KEY)
+ISSUER = make_issuing("issuing", "hutong.local", make_root("root", "hutong.local", NOW), NOW)
+LEAF = sign_client(
+    ISSUER,
+    KEY.public_key(),
+    "spiffe://hutong.local/institution/H1/emr",
+    "H1",
+    NOW,
+    NOW - NOW.replace(year=NOW.year - 1),
+)
+CHALLENGE = b"c" * 56
+MESSAGE = RENEWAL_LABEL + CHALLENGE + hashlib.sha256(REQUEST).digest()
+
+
+def test_a_request_is_its_key() -> None:
+    found = read_request(REQUEST)
+    assert found.key_fingerprint == key_fingerprint(KEY.public_key())
+    assert found.der == REQUEST
+
+
+@given(st.binary(max_size=600))
+def test_any_bytes_are_refused(content: bytes) -> None:
+    with contextlib.suppress(RequestRefused):
+        raise AssertionError(read_request(content))
+
+
+@given(place=st.integers(0, len(REQUEST) - 1), bit=st.integers(0, 7))
+def test_any_flipped_bit_is_refused(place: int, bit: int) -> None:
+    altered = bytearray(REQUEST)
+    altered[place] ^= 1 << bit
+    with contextlib.suppress(RequestRefused):
+        # What is left of a request whose signature holds is the same request.
+        assert read_request(bytes(altered)).der == REQUEST
+
+
+def test_a_proof_is_by_the_key_of_the_certificate() -> None:
+    request = read_request(REQUEST)
+    good = KEY.sign(MESSAGE, ec.ECDSA(SHA256()))
+    assert proven_certificate(pem(LEAF), CHALLENGE, request, good) == LEAF.fingerprint(SHA256()).hex()
+    assert not proven_certificate(pem(LEAF), CHALLENGE[:-1], request, good)
+    assert not proven_certificate(pem(ISSUER.certificate), CHALLENGE, request, good)
+    other = read_request(request_for(rsa.generate_private_key(65537, 2048)))
+    assert not proven_certificate(pem(LEAF), CHALLENGE, other, good)
+
+
+@given(chain=st.binary(max_size=300), signature=st.binary(max_size=100))
+def test_any_bytes_prove_nothing(chain: bytes, signature: bytes) -> None:
+    request = read_request(REQUEST)
+    assert proven_certificate(chain, CHALLENGE, request, signature) == ""
+    assert proven_certificate(pem(LEAF), CHALLENGE, request, signature) == ""

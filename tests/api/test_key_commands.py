@@ -35,6 +35,8 @@ async def test_keys_are_exchanged_under_a_server_that_goes_on(
         await site.load(CATALOG)
         feed, asking = site.publishing("H1"), site.asking("H2")
         documents = [lab_report(f"keys-{number}", each) for number, each in enumerate(patients)]
+        # One report without a number: its identity is made of its facts and of its patient.
+        del documents[3]["identifier"]
         for document in documents:
             await feed.PublishReport(publish(document), timeout=10)
         before = await asking.OpenChart(chart(patients[0], "keys"), timeout=10)
@@ -69,6 +71,9 @@ async def test_keys_are_exchanged_under_a_server_that_goes_on(
         await site.close()
     finally:
         assert server.end() == 0
+    # The leaves of the ledger were sealed anew, and are what they were.
+    verified = run(["audit", "verify"], environment, tmp_path)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
     # The files of the first keys are of no more use.
     own.token_key.unlink()
     own.seal_key.unlink()

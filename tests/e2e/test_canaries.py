@@ -294,7 +294,12 @@ async def test_nothing_of_a_patient_is_found_anywhere(place: Place, material: Ma
         numbers = tuple(each for each in done.made.made if each.startswith(canaries.NUMBER))[:40]
         found = _searched(place, outside, numbers)
         found += leaks(await asyncio.to_thread(_metrics, server.metrics_port))
-        for command in (["keys", "rotate", "--seal", "--tokens", "--settle", "0.1"], ["keys", "list"]):
+        for command in (
+            ["keys", "rotate", "--seal", "--tokens", "--settle", "0.1"],
+            ["audit", "verify"],
+            ["check-config"],
+            ["keys", "list"],
+        ):
             said = run(command, environment, tmp_path)
             assert said.returncode == 0, said.stderr
             found += leaks((said.stdout + said.stderr).encode())

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
 
 from hutong_server.store import tables
 from hutong_server.store.base import DataKey, PatientToken, SealBroken, StoreUnavailable, Swept
@@ -31,7 +33,22 @@ _ANYTHING = [
 ]
 
 _UNDER = func.coalesce(_token.token_key, literal_column(str(FIRST_TOKEN_KEY)))
-_PUT_TOKEN = upsert(tables.patient_token)
+
+
+def _put_token(database: str) -> ClauseElement:
+    """Adds a row; one that is there is given the identifier that it lacks, and is else left alone."""
+    insert = sqlite.insert if database == "sqlite" else postgresql.insert
+    given = insert(tables.patient_token).values(
+        {column.name: bindparam(column.name) for column in tables.patient_token.columns}
+    )
+    return given.on_conflict_do_update(
+        index_elements=["token", "patient_key"],
+        set_={name: given.excluded[name] for name in ("token_key", "identifier")},
+        where=_token.identifier.is_(None) & given.excluded.identifier.is_not(None),
+    )
+
+
+_PUT_TOKEN = Statement(_put_token)
 _REMOVE_TOKEN = Statement(
     delete(tables.patient_token).where(_token.token == bindparam("of_token"), _token.patient_key == bindparam("of_key"))
 )

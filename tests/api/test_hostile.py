@@ -12,12 +12,12 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from hutong.v1 import catalog_service_pb2, registry_service_pb2, reuse_service_pb2
+from hutong.v1 import catalog_service_pb2, registry_service_pb2, reuse_service_pb2, reuse_service_pb2_grpc
 from hutong_server.settings import SettingsError, load
 
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish
 from tests.api.process import ServerProcess
-from tests.api.site import Material, Site, refused, start_site
+from tests.api.site import Material, Site, outcome, refused, start_site
 from tests.bench import starvation
 from tests.bench.calls import Identity
 from tests.conftest import MakeStoreUrl
@@ -224,6 +224,36 @@ async def test_a_flood_does_not_starve_the_others(
     assert set(found.ends) <= {"OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
     assert len(found.flooded) == len(found.quiet)
     assert found.ratio < 8
+
+
+async def test_calls_that_wait_inside_grpc_are_bounded(
+    material: Material, make_store_url: MakeStoreUrl, tmp_path: Path, serials: Iterator[int]
+) -> None:
+    """gRPC's core takes calls faster than Python does: above the limit it cuts them itself."""
+    environment = material.environment(
+        make_store_url("sqlite"),
+        HUTONG_MAX_PENDING_CALLS="4",
+        HUTONG_MAX_CALLS_PER_INSTITUTION="1000",
+        HUTONG_MAX_CONCURRENT_CALLS="1000",
+    )
+    server = ServerProcess(environment, tmp_path)
+    try:
+        site = Site(material, server.port)
+        await site.load(CATALOG)
+        asked = chart(person(next(serials)))
+        channels = [site.open(material.credentials("H2", "emr")) for _ in range(6)]
+        stubs: list[Any] = [reuse_service_pb2_grpc.ReuseServiceStub(channel) for channel in channels]
+        calls = [outcome(stubs[number % 6].OpenChart(asked, timeout=20)) for number in range(700)]
+        found = await asyncio.gather(*calls)
+        for channel in channels:
+            await channel.close()
+        assert found.count("OK") > 10
+        assert found.count("CANCELLED") > 0
+        assert set(found) <= {"OK", "CANCELLED"}
+        assert await outcome(site.asking("H1").OpenChart(asked, timeout=5)) == "OK"
+        await site.close()
+    finally:
+        assert server.end() == 0
 
 
 def _identity(material: Material, code: str) -> Identity:

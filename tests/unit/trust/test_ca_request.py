@@ -22,14 +22,8 @@ from tests.enrollment.place import NOW, request_for
 KEY = ec.generate_private_key(ec.SECP256R1())
 REQUEST = request_for(KEY)
 ISSUER = make_issuing("issuing", "hutong.local", make_root("root", "hutong.local", NOW), NOW)
-LEAF = sign_client(
-    ISSUER,
-    KEY.public_key(),
-    "spiffe://hutong.local/institution/H1/emr",
-    "H1",
-    NOW,
-    NOW - NOW.replace(year=NOW.year - 1),
-)
+NAME = "spiffe://hutong.local/institution/H1/emr"
+LEAF = sign_client(ISSUER, KEY.public_key(), NAME, "H1", NOW, datetime.timedelta(days=7))
 CHALLENGE = b"c" * 56
 MESSAGE = RENEWAL_LABEL + CHALLENGE + hashlib.sha256(REQUEST).digest()
 

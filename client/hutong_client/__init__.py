@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hutong_client.channel import TlsFiles, TlsFilesInvalid, open_channel
     from hutong_client.chart import ChartAnswer, ChartState
     from hutong_client.clients import HutongClient
+    from hutong_client.consent import ConsentClient
     from hutong_client.enrollment import Enrolled, RegistryNotTrusted, enroll, renew
     from hutong_client.errors import (
         AlreadyExists,
@@ -42,6 +43,7 @@ __all__ = [
     "CertificateFiles",
     "ChartAnswer",
     "ChartState",
+    "ConsentClient",
     "DeadlineExceeded",
     "Document",
     "Enrolled",
@@ -78,6 +80,7 @@ _MODULES = {
     "ChartAnswer": "hutong_client.chart",
     "ChartState": "hutong_client.chart",
     "HutongClient": "hutong_client.clients",
+    "ConsentClient": "hutong_client.consent",
     "AlreadyExists": "hutong_client.errors",
     "CatalogInvalid": "hutong_client.errors",
     "CertificateFiles": "hutong_client.files",

@@ -9,7 +9,10 @@ import pytest
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from hutong.v1 import (
+    audit_service_pb2,
     catalog_service_pb2,
+    certificate_service_pb2,
+    consent_service_pb2,
     error_reason_pb2,
     patient_service_pb2,
     registry_service_pb2,
@@ -132,10 +135,22 @@ async def test_a_deadline_is_a_positive_number(authority: Any, refusing: str, de
             await client.get_report("id", CONTEXT, deadline=deadline)
 
 
+CONTRACT = (
+    registry_service_pb2,
+    reuse_service_pb2,
+    catalog_service_pb2,
+    patient_service_pb2,
+    consent_service_pb2,
+    audit_service_pb2,
+    certificate_service_pb2,
+)
+"""What is called over mutual TLS: enrolment has connections of its own."""
+
+
 def test_every_method_of_the_contract_is_retried_or_not_on_purpose() -> None:
     methods = {
         f"{service.full_name}/{method.name}"
-        for file in (registry_service_pb2, reuse_service_pb2, catalog_service_pb2, patient_service_pb2)
+        for file in CONTRACT
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }

@@ -6,15 +6,21 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hutong_server.domain.person import Demographics
-from hutong_server.store.base import DataKey, PatientToken, SealBroken, Writer
+from hutong_server.store import migrations
+from hutong_server.store.base import DataKey, PatientToken, SealBroken, StoredReport, Writer
 from hutong_server.store.engine import make_engine
+from hutong_server.store.migrations import migrate
+from hutong_server.store.packing import pack, pack_demographics, pack_order
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust import key_ring
 from hutong_server.trust.first_keys import NoFirstKeys, begin
@@ -24,7 +30,9 @@ from hutong_server.trust.rotation import Rotation, key_uses
 from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.suites import AES, SM, SUITES
 from hutong_server.trust.tokens import HmacTokens
+from sqlalchemy import text
 
+from tests.postgresql import PostgresqlServer
 from tests.store.rows import NOW, facts, held, key, report, step, version, write
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +182,67 @@ def test_a_database_of_before_keeps_opening_and_its_first_keys_are_those_of_the_
     assert person_at(opened, 1) == ([patient], 1)
     assert not _uses(opened, opened.keys("seal")["retired"])
     opened.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_a_database_of_the_first_schema_is_migrated_and_opens(
+    backend: str, directory: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{directory}/old.db"
+    if backend == "postgresql":
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        url = server.url(server.create())
+    patient, row = key(), report(key())
+    _make_first_schema(url, directory, patient, row)
+    assert {"0002", "0005"} <= set(migrate(url))
+    opened = open_keyed(url, directory)
+    assert person_at(opened, 1) == ([patient], 1)
+    (head,) = opened.store.read(lambda reader: reader.versions(patient, row.report_id))
+    assert head.status == "final"
+    # The next report of this patient brings the identifier; then both keys can go.
+    assert add_person(opened, 1) == patient
+    opened.rotation().seal()
+    opened.rotation().tokens()
+    assert person_at(opened, 1) == ([patient], 2)
+    assert set(opened.keys("seal")) == set(opened.keys("token")) == {"current", "retired"}
+    opened.close()
+
+
+def _make_first_schema(url: str, directory: Path, patient: bytes, row: StoredReport) -> None:
+    """A database as it was before keys could be exchanged: its tables, its columns, its blobs."""
+    seal = _FormerSealer(read_key_file(directory / "seal.key")).seal
+    token = bytes(HmacTokens(read_key_file(directory / "token.key")).patient("urn:card", "", "P00001"))
+    kept = version(patient, row.report_id)
+    names = ("status", "withdrawn", "disputed", "effective", "issued", "received", "specialty", "has_images")
+    body = [getattr(row, name) for name in (*names, "results", "details", "header", "categories")]
+    head = (kept.digest, pack_order(kept.order), kept.status, kept.received, kept.path)
+    place = patient + row.report_id + (1).to_bytes(8, "big")
+    values = {
+        "patient": patient,
+        "report": row.report_id,
+        "token": token,
+        "demographics": seal(pack(pack_demographics(Demographics(("N1",)))), b"patient" + patient),
+        "body": seal(zlib.compress(pack(body)), b"report" + place),
+        "head": seal(pack(head), b"head" + place),
+        "images": seal(b"images", b"images" + place),
+        "document": seal(zlib.compress(b"{}"), b"document" + place),
+    }
+    engine = make_engine(url, pooled=False)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO patient (key, person, opened, demographics) VALUES (:patient, :patient, 1, :demographics)",
+            "INSERT INTO patient_token (token, patient_key) VALUES (:token, :patient)",
+            "INSERT INTO report (patient_key, report_id, institution, version, held, body)"
+            " VALUES (:patient, :report, 'H1', 1, false, :body)",
+            "INSERT INTO report_version (patient_key, report_id, version, head, images, document)"
+            " VALUES (:patient, :report, 1, :head, :images, :document)",
+        ):
+            connection.execute(text(statement), values)
+    engine.dispose()
 
 
 def test_a_seal_key_that_does_not_open_the_database_is_not_taken(store_url: str, directory: Path) -> None:

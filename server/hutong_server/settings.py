@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     keepalive_seconds: Seconds = Field(60.0, description="Silence on a connection after which its peer is asked.")
     keepalive_timeout_seconds: Seconds = Field(20.0, description="How long it may take to answer that.")
     connection_idle_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
-        1800.0, description="A connection without calls is closed after so long."
+        2400.0, description="A connection without calls is closed after so long; clients close theirs after 30 minutes."
     )
     connection_age_seconds: Annotated[float, Field(gt=0, le=604_800)] = Field(
         3600.0, description="A connection takes no new calls after so long; the client opens another by itself."

@@ -4,10 +4,12 @@ By hand on the wire (raw_http2), for no client library misbehaves like this.
 """
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 
+import grpc
 import pytest_asyncio
 from hutong.v1 import registry_service_pb2, reuse_service_pb2
 
@@ -196,3 +198,40 @@ async def test_frames_of_nothing_do_not_stop_the_others(quick: Site, serials: It
     for connection in connections:
         connection.close()
     assert max(took) < 2
+
+
+async def test_no_call_fails_while_a_connection_ages(quick: Site, serials: Iterator[int]) -> None:
+    """Over more than two lives of a connection: the client moves to another by itself."""
+    asking, patient = quick.asking("T1"), person(next(serials))
+    began, calls = time.monotonic(), 0
+    while time.monotonic() - began < 9:
+        await asking.OpenChart(chart(patient), timeout=5)
+        calls += 1
+        await asyncio.sleep(0.01)
+    assert calls > 100
+
+
+async def test_a_stream_older_than_its_connection_may_be_ends_and_can_be_resumed(
+    quick: Site, serials: Iterator[int]
+) -> None:
+    stream = quick.publishing("H2").PublishReports(timeout=30)
+    began, answered = time.monotonic(), ""
+
+    async def publish_on() -> None:
+        nonlocal answered
+        for number in range(200):
+            report = publish(lab_report(f"aging-{number}", person(1)))
+            await stream.write(
+                registry_service_pb2.PublishReportsRequest(feed="aging", position=f"{number:03d}", report=report)
+            )
+            answered = (await stream.read()).position
+            await asyncio.sleep(0.05)
+
+    # Writing to a stream that has ended is an error of its own.
+    with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+        await publish_on()
+    assert await stream.code() is grpc.StatusCode.UNAVAILABLE
+    assert 3 < time.monotonic() - began < 8
+    status = registry_service_pb2.GetFeedStatusRequest(feed="aging")
+    kept = (await quick.publishing("H2").GetFeedStatus(status, timeout=5)).position
+    assert kept >= answered > ""

@@ -160,6 +160,7 @@ def dump(to: ToFile) -> None:
 @audit.command()
 def retain() -> None:
     """Cut off what is older than HUTONG_LEDGER_RETENTION_DAYS, each log at a checkpoint; the rest still verifies."""
+    from hutong_server.store.base import StoreUnavailable
     from hutong_server.trust.ledger import MerkleLedger
     from hutong_server.trust.ledger_retention import CutRefused, cut_before
 
@@ -167,10 +168,14 @@ def retain() -> None:
     since = _now() - settings.ledger_retention_days * _DAY
     ledger = MerkleLedger(_key(settings))
     with _store(settings) as store:
+        cut: list[tuple[bytes, int]] = []
         try:
-            cut = store.submit(lambda writer: cut_before(writer, ledger, since, _now())).result()
+            while more := store.submit(lambda writer: cut_before(writer, ledger, since, _now())).result():
+                cut += more
         except CutRefused as error:
             _refuse(str(error))
+        except StoreUnavailable as error:
+            _refuse(f"HUTONG_DATABASE_URL: {error}")
     for log_id, leaves in cut:
         print(f"log {log_id.hex()}: {leaves} leaves cut off")
     print(
@@ -264,9 +269,15 @@ def _store(settings: Settings) -> "Iterator[SqlStore]":
 
 
 def _ledger(settings: Settings) -> "MerkleLedger":
+    from hutong_server.trust.keys import UnsafeKey
     from hutong_server.trust.ledger import open_ledger
 
-    return open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
+    try:
+        return open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
+    except UnsafeKey as error:
+        _refuse(f"HUTONG_LEDGER_KEY: {error}")
+    except OSError as error:
+        _refuse(f"HUTONG_LEDGER_EXPORT: {error.strerror}")
 
 
 def _key(settings: Settings) -> "CheckpointKey":

@@ -85,6 +85,8 @@ def verify(view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] 
     for log in logs.values():
         if log.log_id not in started:
             found.faults.append(Fault(log.log_id, None, "the root log does not know that it began"))
+        elif started[log.log_id] != log.started:
+            found.faults.append(Fault(log.log_id, None, "the index was changed: when the log began"))
         if log.cut and (log.log_id, log.cut) not in cuts:
             found.faults.append(
                 Fault(log.log_id, 0, f"{log.cut} leaves were cut off, and the root log does not know it")
@@ -99,20 +101,20 @@ def _root(
     verifier: CheckpointVerifier,
     said: dict[bytes, dict[int, list[_Witness]]],
     found: Verified,
-) -> tuple[set[bytes], set[tuple[bytes, int]], int]:
-    """Verifies the root log; the logs that it saw begin, the cuts that were made, and its size.
+) -> tuple[dict[bytes, int], set[tuple[bytes, int]], int]:
+    """Verifies the root log; the logs that it saw begin and when, the cuts that were made, and its size.
 
     Adds what it says of the others to `said`.
     """
     size = _log(view, LogState(ROOT_LOG, 0, False, 0, ()), verifier, said[ROOT_LOG], found)
-    started: set[bytes] = set()
+    started: dict[bytes, int] = {}
     cuts: set[tuple[bytes, int]] = set()
     for stored in view.leaves(ROOT_LOG):
         try:
             entry = json.loads(stored.leaf or b"")
             log_id = bytes.fromhex(entry["log"])
             if entry["type"] == "start":
-                started.add(log_id)
+                started[log_id] = entry["at"]
                 continue
             if entry["type"] == "cut":
                 cuts.add((log_id, entry["size"]))

@@ -14,7 +14,10 @@ class CutRefused(Exception):
 
 
 def cut_before(writer: Writer, ledger: Ledger, since: Instant, at: Instant) -> list[tuple[bytes, int]]:
-    """The write job: cuts off leaves of before `since`. (log, leaves cut off) of each log. Raises CutRefused."""
+    """The write job: cuts off leaves of before `since` from one log, the first that has any: (log, leaves cut off).
+
+    One at a time, so that other writers wait for no more than the length of a log. Raises CutRefused.
+    """
     tx = writer
     view = SqlLedgerView(tx)  # type: ignore[arg-type]  # the store's writers are transactions
     cuts: list[Cut] = []
@@ -30,6 +33,7 @@ def cut_before(writer: Writer, ledger: Ledger, since: Instant, at: Instant) -> l
             raise CutRefused(f"log {log.log_id.hex()} does not verify; see `audit verify`")
         cuts.append(Cut(log.log_id, tree, tuple(frontier.nodes)))
         done.append((log.log_id, tree.size - log.cut))
+        break
     if not cuts:
         return []
     cut_off(tx, ledger, cuts, since, at)  # type: ignore[arg-type]  # see above

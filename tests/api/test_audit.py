@@ -17,6 +17,7 @@ from hutong_server.store.prompts import access_records
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
 from tests.api.process import run
 from tests.api.site import Material, Site, refused, start_site
+from tests.store.ledgers import tamper
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -195,6 +196,26 @@ async def test_the_operator_verifies_proves_and_exports_beside_a_running_server(
     assert {event["subtype"][0]["display"] for event in parsed} >= {"OpenChart", "PublishReport", "ImportCatalog"}
     for event in parsed:
         AuditEvent.model_validate(event)
+
+
+async def test_what_cannot_be_put_on_record_is_not_answered(
+    site: Site, serials: Iterator[int], module_store_url: str
+) -> None:
+    patient = await seen(site, serials, 1)
+    await asyncio.to_thread(tamper, module_store_url, "ALTER TABLE ledger_checkpoint RENAME TO elsewhere")
+    try:
+        found = await refused(site.asking("H2").OpenChart(chart(patient, "not on record"), timeout=10))
+        sent = await refused(
+            site.publishing("H1").PublishReport(publish(lab_report("not-on-record", patient)), timeout=10)
+        )
+    finally:
+        await asyncio.to_thread(tamper, module_store_url, "ALTER TABLE elsewhere RENAME TO ledger_checkpoint")
+    assert (found.code, found.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+    assert (sent.code, sent.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+    answer = await site.asking("H2").OpenChart(chart(patient, "on record"), timeout=10)
+    # Nothing of the publish was kept, either.
+    assert len(answer.lines) == 1
+    assert not answer.lines[0].newer
 
 
 async def test_what_cannot_be_used_is_said_in_a_sentence(site: Site, module_store_url: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from hutong_server.store import sql
-from hutong_server.store.base import ROOT_LOG, AccessRecord, FeedStatus, Sealer, Store, Writer
+from hutong_server.store.base import ROOT_LOG, AccessRecord, FeedStatus, SealBroken, Sealer, Store, Writer
 from hutong_server.store.leaves import access_of, canonical, leaf_of
 from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_view import SqlLedgerView, StoredTree
@@ -187,6 +187,22 @@ def test_any_bit_of_any_leaf_is_found(written_url: str, sealer: Sealer) -> None:
                 assert f"leaf {leaf}: was changed" in faults(written_url, sealer)[0]
                 tamper(written_url, change, v=content, n=leaf)
     assert faults(written_url, sealer) == []
+
+
+def test_not_one_bit_of_a_sealed_leaf_can_change(written_url: str, sealer: Sealer) -> None:
+    log_id = log_of(written_url)
+    ((sealed,),) = rows(written_url, "SELECT body FROM access_record WHERE leaf_index = 4")
+    plain = sealer.open(bytes(sealed), leaf_context(log_id, 4))
+    assert access_of(plain).request_id == "r4"
+    for bit in range(len(sealed) * 8):
+        flipped = bytearray(sealed)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(SealBroken):
+            sealer.open(bytes(flipped), leaf_context(log_id, 4))
+    for bit in range(len(plain) * 8):
+        other = bytearray(plain)
+        other[bit // 8] ^= 1 << bit % 8
+        assert leaf_hash(bytes(other)) != leaf_hash(plain)
 
 
 def test_any_leaf_removed_is_named(written_url: str, sealer: Sealer) -> None:

@@ -50,10 +50,10 @@ def show_chart(answer: reuse.OpenChartResponse, console: Console, language: Lang
         console.print(Text(say("不能互认的结果", "Results that cannot be reused"), style="bold"))
         _show_not_reusable(answer, ids, console, language)
         console.print()
-    elif answer.not_reusable_count:
+    elif answer.other_result_count:
         text = say(
-            f"另有 {answer.not_reusable_count} 项不能互认，加 --all 列出原因。",
-            f"{answer.not_reusable_count} more cannot be reused; --all lists them with reasons.",
+            f"另有 {answer.other_result_count} 项结果未列出：较早的，或不能互认的。加 --all 列出原因。",
+            f"{answer.other_result_count} more results are older or cannot be reused; --all tells why not.",
         )
         console.print(Text(text))
     if answer.not_reusable_count > len(answer.not_reusable) > 0:

@@ -129,7 +129,7 @@ class OpenChartRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., patient: _Optional[_Union[PatientQuery, _Mapping]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., include_not_reusable: _Optional[bool] = ...) -> None: ...
 
 class OpenChartResponse(_message.Message):
-    __slots__ = ("prompt_id", "outcome", "lines", "not_reusable", "coverage", "judged_at", "rules_version", "not_reusable_count", "withheld_count")
+    __slots__ = ("prompt_id", "outcome", "lines", "not_reusable", "coverage", "judged_at", "rules_version", "not_reusable_count", "withheld_count", "other_result_count")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +139,7 @@ class OpenChartResponse(_message.Message):
     RULES_VERSION_FIELD_NUMBER: _ClassVar[int]
     NOT_REUSABLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     WITHHELD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OTHER_RESULT_COUNT_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     outcome: Outcome
     lines: _containers.RepeatedCompositeFieldContainer[_report_pb2.PromptLine]
@@ -148,7 +149,8 @@ class OpenChartResponse(_message.Message):
     rules_version: int
     not_reusable_count: int
     withheld_count: int
-    def __init__(self, prompt_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., lines: _Optional[_Iterable[_Union[_report_pb2.PromptLine, _Mapping]]] = ..., not_reusable: _Optional[_Iterable[_Union[_report_pb2.ResultEntry, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[SourceCoverage, _Mapping]]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules_version: _Optional[int] = ..., not_reusable_count: _Optional[int] = ..., withheld_count: _Optional[int] = ...) -> None: ...
+    other_result_count: int
+    def __init__(self, prompt_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., lines: _Optional[_Iterable[_Union[_report_pb2.PromptLine, _Mapping]]] = ..., not_reusable: _Optional[_Iterable[_Union[_report_pb2.ResultEntry, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[SourceCoverage, _Mapping]]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules_version: _Optional[int] = ..., not_reusable_count: _Optional[int] = ..., withheld_count: _Optional[int] = ..., other_result_count: _Optional[int] = ...) -> None: ...
 
 class ListReportsRequest(_message.Message):
     __slots__ = ("patient", "context", "item", "category", "institution", "taken_from", "taken_before", "page_size", "page_token")

@@ -107,6 +107,7 @@ def chart_out(
         outcome=OUTCOMES[answer.outcome],
         rules_version=asker.book.version,
         not_reusable_count=len(answer.prompted.not_reusable),
+        other_result_count=answer.prompted.others,
         withheld_count=answer.passed.count,
     )
     stamp(out.judged_at, answer.kept.at)

@@ -56,7 +56,8 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
     passed = pass_gate(visit, reader, book, now)
     rows = {row.report_id: row for row in passed.rows}
     request = Request(ask.caller.institution, now)
-    prompted = prompt(((facts_of(row), row.results) for row in passed.rows), request, book)
+    reports = ((facts_of(row), row.results) for row in passed.rows)
+    prompted = prompt(reports, request, book, everything=ask.include_not_reusable)
     outcome = Outcome.IN_DOUBT if found.in_doubt else Outcome.FOUND if prompted.lines else Outcome.NONE
     # The id is a digest of what was asked, so a repeat finds the same prompt without a look-up, and a request id that
     # is used again for another patient makes another prompt instead of a mix of two.

@@ -99,27 +99,28 @@ async def renew(registry: str, files: CertificateFiles, *, server_name: str = ""
     Raises:
         PermissionDenied: revoked, unknown, or expired for too long: a new token is needed.
         HutongCallError: otherwise; try again later.
-        OSError: the files cannot be read or written.
+        OSError: the files cannot be read or written, or another program renews them now.
     """
-    files.recover()
-    old = files.load_key()
-    key = new_key()
-    request = make_request(key)
-    der = x509.load_pem_x509_csr(request).public_bytes(serialization.Encoding.DER)
-    async with _stub(registry, files.ca.read_bytes(), server_name) as stub:
-        trust = await unary(stub.GetTrust, enrollment.GetTrustRequest(), deadline)
-        message = RENEWAL_LABEL + trust.challenge + hashlib.sha256(der).digest()
-        answer = await unary(
-            stub.Renew,
-            enrollment.RenewRequest(
-                certificate_chain=files.certificate.read_bytes(),
-                certificate_request=request,
-                challenge=trust.challenge,
-                signature=old.sign(message, ec.ECDSA(hashes.SHA256())),
-            ),
-            deadline,
-        )
-    files.put(key_pem(key), answer.certificate_chain, answer.trust_bundle)
+    with files.held():
+        files.recover()
+        old = files.load_key()
+        key = new_key()
+        request = make_request(key)
+        der = x509.load_pem_x509_csr(request).public_bytes(serialization.Encoding.DER)
+        async with _stub(registry, files.ca.read_bytes(), server_name) as stub:
+            trust = await unary(stub.GetTrust, enrollment.GetTrustRequest(), deadline)
+            message = RENEWAL_LABEL + trust.challenge + hashlib.sha256(der).digest()
+            answer = await unary(
+                stub.Renew,
+                enrollment.RenewRequest(
+                    certificate_chain=files.certificate.read_bytes(),
+                    certificate_request=request,
+                    challenge=trust.challenge,
+                    signature=old.sign(message, ec.ECDSA(hashes.SHA256())),
+                ),
+                deadline,
+            )
+        files.put(key_pem(key), answer.certificate_chain, answer.trust_bundle)
 
 
 async def fetch_root(registry: str, ca_fingerprint: str, *, server_name: str = "", deadline: float = DEADLINE) -> bytes:

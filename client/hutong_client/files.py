@@ -87,12 +87,15 @@ class CertificateFiles:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps other processes from renewing at the same time, where the system has such locks. Waits for them."""
+        """Keeps other processes from renewing at the same time, where the system has such locks.
+
+        Raises BlockingIOError while another does.
+        """
         if fcntl is None:
             yield
             return
         with self.key.with_name(f".{self.key.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
 

@@ -5,7 +5,7 @@ import logging
 import random
 from datetime import UTC, datetime, timedelta
 
-from hutong_client.channel import TlsFilesInvalid, open_channel
+from hutong_client.channel import open_channel
 from hutong_client.enrollment import renew
 from hutong_client.errors import HutongCallError
 from hutong_client.files import CertificateFiles
@@ -78,7 +78,7 @@ class Renewal:
         """Renews now, or takes what another process has renewed. False when it failed; `failure` says why."""
         try:
             await self._renew()
-        except (HutongCallError, TlsFilesInvalid, OSError) as error:
+        except Exception as error:  # whatever it is, the next try may succeed
             self.failure = error
             # Reasons and kinds only: what a file or a registry says is not for a log.
             reason = error.reason if isinstance(error, HutongCallError) else type(error).__name__

@@ -48,6 +48,14 @@ def test_a_crash_at_any_moment_leaves_a_pair_that_fits(
     assert found == pairs[0 if stopped_after < 2 else 1]
 
 
+def test_one_program_renews_at_a_time(tmp_path: Path) -> None:
+    files = CertificateFiles.within(tmp_path)
+    with files.held(), pytest.raises(BlockingIOError), files.held():
+        raise AssertionError("two held it")
+    with files.held():
+        pass
+
+
 def test_files_that_are_no_keys_are_told(tmp_path: Path) -> None:
     files = CertificateFiles.within(tmp_path)
     files.key.write_text("nothing")

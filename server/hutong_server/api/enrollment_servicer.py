@@ -59,7 +59,9 @@ class EnrollmentServicer(enrollment_service_pb2_grpc.EnrollmentServiceServicer):
         weighed = await parts.read(lambda reader: weigh_token(reader, spent, wanted.key_fingerprint, now))
         name = _NOBODY if weighed.refused else (weighed.institution, weighed.role)
         issued = await parts.run(lambda: self._enrolling.authority.issue(wanted, *name, now))
-        done = await parts.write(enroll(spent, wanted.key_fingerprint, issued, name, now, this.request_id))
+        done = await parts.write(
+            enroll(spent, wanted.key_fingerprint, issued, name, self._enrolling.grace, now, this.request_id)
+        )
         self._end(done, address, this)
         response = enrollment_service_pb2.EnrollResponse(institution=done.institution, role=done.role)
         if done.pending:

@@ -9,7 +9,7 @@ from cryptography import x509
 from hutong_server.api.parts import Parts
 from hutong_server.telemetry import log, where
 
-_EVERY = 15.0
+_EVERY = 60.0
 """Seconds between two looks."""
 _BOUNDS = (1, 3, 7, 30, 90)
 """Days left, from which on a client's certificate is counted under the next label."""

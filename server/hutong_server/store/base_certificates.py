@@ -110,6 +110,9 @@ class CertificateWriter(CertificateReader, Protocol):
     def put_certificate(self, row: CertificateRow) -> None:
         """Adds or replaces by serial number."""
 
+    def forget_certificates(self, before: Instant, limit: int) -> None:
+        """Removes so many at most of those that ended before `before`; revoked ones stay."""
+
     def put_enrollment_token(self, row: EnrollmentToken) -> None:
         """Adds or replaces by hash."""
 

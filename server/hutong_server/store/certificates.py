@@ -43,6 +43,13 @@ _DAYS = Statement(
     .where(_certificate.revoked_at.is_(None), _certificate.not_after > bindparam("good_at"))
     .group_by("days")
 )
+_ENDED = (
+    select(_certificate.serial)
+    .where(_certificate.not_after < bindparam("before"), _certificate.revoked_at.is_(None))
+    .order_by(_certificate.not_after)
+    .limit(bindparam("limit"))
+)
+_FORGET_ENDED = Statement(delete(_certificates).where(_certificate.serial.in_(_ENDED)))
 _TOKEN = Statement(select(*_TOKEN_COLUMNS).where(_token.token_hash == bindparam("of_hash")))
 _ENROLLMENT = Statement(select(*_TOKEN_COLUMNS).where(_token.enrollment_id == bindparam("of_id")))
 _PENDING = Statement(
@@ -105,6 +112,13 @@ def revoked_certificates(tx: Transaction, now: Instant) -> list[str]:
 def certificate_days(tx: Transaction, now: Instant) -> dict[int, int]:
     """See CertificateReader."""
     return {int(days): int(count) for days, count in tx.rows(_DAYS, now=now, good_at=now)}
+
+
+def forget_certificates(tx: Transaction, before: Instant, limit: int) -> None:
+    """See CertificateWriter."""
+    # Two lanes that removed the same rows would wait for each other.
+    tx.lock((b"forget certificates",))
+    tx.run(_FORGET_ENDED, before=before, limit=limit)
 
 
 def enrollment_token(tx: Transaction, token_hash: bytes) -> EnrollmentToken | None:

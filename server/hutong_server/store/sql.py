@@ -163,3 +163,4 @@ class SqlWriter(SqlReader):
     put_certificate = _certificates.put_certificate
     put_enrollment_token = _certificates.put_enrollment_token
     use_challenge = _certificates.use_challenge
+    forget_certificates = _certificates.forget_certificates

@@ -14,6 +14,10 @@ from hutong_server.store.base import AccessRecord, Reader, Writer
 from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken, Issued
 from hutong_server.usecases.certificates import admission
 
+KEPT = 30 * 24 * 3600 * 1000
+"""Milliseconds for which a certificate that cannot be renewed any more is still listed. The record is for ever."""
+_FORGET_EVERY, _FORGET = "0", 64
+"""One certificate in sixteen, by its serial number, takes this many with it: the table does not grow for ever."""
 CHALLENGE_LIFE = 5 * 60 * 1000
 """Milliseconds for which a challenge is good."""
 
@@ -52,7 +56,13 @@ def weigh_token(reader: Reader, token_hash: bytes, key_fingerprint: str, now: In
 
 
 def enroll(
-    token_hash: bytes, key_fingerprint: str, issued: Issued, name: tuple[str, str], now: Instant, request_id: str
+    token_hash: bytes,
+    key_fingerprint: str,
+    issued: Issued,
+    name: tuple[str, str],
+    grace: int,
+    now: Instant,
+    request_id: str,
 ) -> Callable[[Writer], Admitted]:
     """The write job that spends the token for `issued`, which names (institution, role) `name`.
 
@@ -72,7 +82,7 @@ def enroll(
                 writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, requested_at=now))
             writer.record(_record("Enroll", weighed, now, request_id))
             return weighed
-        writer.put_certificate(_row(issued, weighed))
+        _keep(writer, issued, weighed, grace, now)
         writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, used_at=now, serial=issued.serial))
         writer.record(_record("Enroll", weighed, now, request_id, issued=issued))
         return weighed
@@ -126,16 +136,18 @@ def renew(
             refused = "certificate_unknown"
         if refused:
             return _refuse(writer, _record("Renew", weighed, now, request_id, refused), weighed)
-        writer.put_certificate(_row(issued, weighed))
+        _keep(writer, issued, weighed, command.grace, now)
         writer.record(_record("Renew", weighed, now, request_id, issued=issued))
         return weighed
 
     return job
 
 
-def _row(issued: Issued, admitted: Admitted) -> CertificateRow:
+def _keep(writer: Writer, issued: Issued, admitted: Admitted, grace: int, now: Instant) -> None:
+    if issued.serial.endswith(_FORGET_EVERY):
+        writer.forget_certificates(now - grace - KEPT, _FORGET)
     renewed = admitted.renewed
-    return CertificateRow(
+    row = CertificateRow(
         serial=issued.serial,
         fingerprint=issued.fingerprint,
         institution=admitted.institution,
@@ -146,6 +158,7 @@ def _row(issued: Issued, admitted: Admitted) -> CertificateRow:
         lineage=renewed.lineage if renewed else issued.serial,
         renewed_from=renewed.serial if renewed else "",
     )
+    writer.put_certificate(row)
 
 
 def _refuse(writer: Writer, record: AccessRecord, weighed: Admitted) -> Admitted:

@@ -14,9 +14,7 @@ Check = Callable[[], list[str]]
 class ServerCertificates:
     """Certificate, key and authorities from files. A renewed certificate is taken at the next handshake."""
 
-    def __init__(
-        self, certificate: Path, key: Path, authorities: Path, check: Check, also: Path | None = None
-    ) -> None:
+    def __init__(self, certificate: Path, key: Path, authorities: Path, check: Check, also: Path | None = None) -> None:
         """`check` says what is wrong with the files as they are; while anything is, the former ones stay in use.
 
         `also`: further authorities, in a file that need not be there.

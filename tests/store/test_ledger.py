@@ -101,6 +101,19 @@ def test_an_exported_checkpoint_vouches_for_what_is_before_it(written_url: str, 
     assert {(log, begin) for log, begin, _ in found.unvouched()} == {(log, 0) for log in found.sizes if log != log_id}
 
 
+def test_an_exported_checkpoint_of_the_root_log_vouches_for_the_logs_whose_end_it_covers(
+    written_url: str, sealer: Sealer
+) -> None:
+    kept = note(ROOT_LOG, newest(written_url, sealer, ROOT_LOG))
+    with reopened(written_url, sealer) as store:
+        assert verified(store, [kept]).unvouched() == []
+    written(written_url, sealer, 2)
+    with reopened(written_url, sealer) as store:
+        found = verified(store, [kept])
+    assert found.good
+    assert sorted((begin, count) for _, begin, count in found.unvouched()) == [(0, 2), (2, 2)]
+
+
 def test_jobs_that_share_a_commit_share_a_checkpoint_and_one_that_fails_leaves_nothing(
     store_url: str, sealer: Sealer
 ) -> None:

@@ -106,7 +106,10 @@ def _root(
 
     Adds what it says of the others to `said`.
     """
+    before = len(found.faults)
     size = _log(view, LogState(ROOT_LOG, 0, False, 0, ()), verifier, said[ROOT_LOG], found)
+    # What an exported checkpoint of the root log covers vouches for what it says of the others.
+    vouched = found.exported.get(ROOT_LOG, 0) if len(found.faults) == before else 0
     started: dict[bytes, int] = {}
     cuts: set[tuple[bytes, int]] = set()
     for stored in view.leaves(ROOT_LOG):
@@ -118,6 +121,8 @@ def _root(
                 continue
             if entry["type"] == "cut":
                 cuts.add((log_id, entry["size"]))
+            if stored.number < vouched:
+                found.exported[log_id] = max(entry["size"], found.exported.get(log_id, 0))
             said[log_id][entry["size"]].append(_Witness("the root log", bytes.fromhex(entry["root"])))
         except (ValueError, KeyError, TypeError):
             found.faults.append(Fault(ROOT_LOG, stored.number, "was changed: it is no entry"))

@@ -22,6 +22,9 @@ _RSA_BITS = range(2048, 4097)
 """Longer ones cost more to check than they protect."""
 _RSA_EXPONENT = 65537
 
+_UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What cryptography raises for what it cannot read."""
+
 StrongKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
@@ -49,7 +52,7 @@ def read_request(content: bytes) -> CheckedRequest:
         key = request.public_key()
         _check_strength(key)
         signed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise RequestRefused("is no certificate request that can be read (PKCS#10, PEM or DER)") from None
     if not signed:
         raise RequestRefused("its signature does not hold")
@@ -94,6 +97,6 @@ def proven_certificate(chain: bytes, challenge: bytes, request: CheckedRequest, 
             key.verify(signature, message, padding.PKCS1v15(), SHA256())
         else:
             return ""
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, RequestRefused):
+    except (*_UNREADABLE, InvalidSignature, RequestRefused):
         return ""
     return hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()

@@ -32,6 +32,9 @@ class RequestRefused(Exception):
     """The request cannot be used. The text is public and holds nothing of the request."""
 
 
+_UNPROVEN: tuple[type[Exception], ...] = (*_UNREADABLE, InvalidSignature, RequestRefused)
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
     """A request whose proof of possession holds and whose key is strong."""
@@ -97,6 +100,6 @@ def proven_certificate(chain: bytes, challenge: bytes, request: CheckedRequest, 
             key.verify(signature, message, padding.PKCS1v15(), SHA256())
         else:
             return ""
-    except (*_UNREADABLE, InvalidSignature, RequestRefused):
+    except _UNPROVEN:
         return ""
     return hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         5.0, description="Calls a second of an institution in one role, at length; 0: no limit. A stream is one call."
     )
     calls_burst: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        100, description="Calls that it may make at once after a pause."
+        1000, description="Calls that it may make at once after a pause."
     )
     calls_per_second_of: Rates = Field(
         "", description="Other rates of some institutions: CODE=RATE,CODE=RATE; the burst grows with the rate."

@@ -53,9 +53,12 @@ def registry(
     material: Material, url: str, log: Path, program: tuple[str, ...] = (), *, default_rate: bool = False
 ) -> Iterator[RunningServer]:
     """One server process. Without `default_rate` each institution may call as often as it likes."""
-    environment = material.environment(url, HUTONG_LOG_LEVEL="warning")
+    # As installed: documents are read in a process of their own.
+    environment = material.environment(url, HUTONG_LOG_LEVEL="warning", HUTONG_DOCUMENT_PROCESSES="1")
     if default_rate:
         del environment["HUTONG_CALLS_PER_SECOND"]
+        # Soon used up: what comes after the burst is measured.
+        environment["HUTONG_CALLS_BURST"] = "100"
     server = RunningServer(environment, log, program)
     try:
         yield server

@@ -153,14 +153,19 @@ async def test_a_large_answer_that_is_not_read_is_cut_with_its_connection(quick:
     assert seen.seconds < 9
 
 
-async def test_tls_without_http2_is_closed(quick: Site, serials: Iterator[int]) -> None:
-    """The handshake done, and then silence. gRPC's own limit of 10 seconds holds."""
-    connection = await connect(quick, preface=False)
+async def test_tls_without_http2_is_closed(
+    material: Material, make_store_url: MakeStoreUrl, serials: Iterator[int]
+) -> None:
+    """The handshake done, and then silence. gRPC's own limit of 10 seconds holds, long before keepalive's."""
+    patient = await start_site(material, make_store_url("sqlite"))
+    await patient.load(CATALOG)
+    connection = await connect(patient, preface=False)
     seen = await connection.watch(15, answers_settings=False)
     connection.close()
     assert seen.closed
     assert 5 < seen.seconds < 13
-    await still_serves(quick, serials)
+    await still_serves(patient, serials)
+    await patient.close()
 
 
 async def test_a_connection_without_tls_is_closed(quick: Site, serials: Iterator[int]) -> None:

@@ -41,8 +41,8 @@ class KeyedTokens:
     def __init__(self, fresh: Callable[[], None] = lambda: None) -> None:
         """`fresh` is called before keys are used; it may call use()."""
         self._fresh = fresh
-        self._current: TokenKey
-        self._others: tuple[TokenKey, ...] = ()
+        # Exchanged as one: a look-up between two exchanges would else miss what stands under the former key.
+        self._looked_for: tuple[TokenKey, tuple[TokenKey, ...]]
         self._lasting: TokenKey
         self._digest_key = b""
 
@@ -50,12 +50,12 @@ class KeyedTokens:
         """From now on tokens are made under `current`, and looked for under `others` too."""
         self._lasting = TokenKey.of(FIRST_TOKEN_KEY, digest_suite, digest_material)
         self._digest_key = digest_suite.derive(digest_material, _DIGEST)
-        self._current, self._others = current, tuple(others)
+        self._looked_for = current, tuple(others)
 
     @property
     def current(self) -> int:
         """Number of the key under which tokens are made."""
-        return self._current.number
+        return self._looked_for[0].number
 
     def patient(self, system: str, assigner: str, value: str) -> PatientToken:
         """See Tokens."""
@@ -64,13 +64,14 @@ class KeyedTokens:
     def remade(self, identifier: bytes) -> PatientToken:
         """See Tokens."""
         self._fresh()
-        also = tuple([key.token(identifier) for key in self._others])
-        return PatientToken.of(self._current.token(identifier), identifier, self._current.number, also)
+        current, others = self._looked_for
+        also = tuple([key.token(identifier) for key in others])
+        return PatientToken.of(current.token(identifier), identifier, current.number, also)
 
     def lasting(self, token: bytes) -> bytes:
         """See Tokens."""
         if not isinstance(token, PatientToken) or (
-            token.key == self._lasting.number and self._current.suite is self._lasting.suite
+            token.key == self._lasting.number and self._looked_for[0].suite is self._lasting.suite
         ):
             return bytes(token)
         return self._lasting.token(token.identifier)

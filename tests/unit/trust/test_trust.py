@@ -1,6 +1,8 @@
 """Keys, tokens, seals and ids. What was made once must open for ever: golden values stand for what is at rest."""
 
 import os
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from hutong_server.store.base import SealBroken
 from hutong_server.trust.ids import SealedIds
 from hutong_server.trust.keys import UnsafeKey, create_key_file, derive, read_key_file
 from hutong_server.trust.sealing import AesGcmSealer
-from hutong_server.trust.tokens import HmacTokens
+from hutong_server.trust.suites import AES
+from hutong_server.trust.tokens import HmacTokens, KeyedTokens, TokenKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -221,3 +224,30 @@ def test_an_id_has_one_spelling() -> None:
 def test_a_part_that_is_too_long_is_an_error() -> None:
     with pytest.raises(ValueError, match="too long"):
         IDS.seal("report", "H1", [b"x" * 65_536])
+
+
+def test_an_exchange_of_token_keys_is_seen_whole_or_not_at_all() -> None:
+    """A look-up made between two exchanges names its patient under both keys, as one made before or after it does."""
+    one, two = (TokenKey.of(number, AES, bytes([number]) * 32) for number in (1, 2))
+    tokens = KeyedTokens()
+    tokens.use(one, (two,), AES, bytes(range(32)))
+    wanted = {one.token(b"identifier"), two.token(b"identifier")}
+    stop = threading.Event()
+
+    def exchange() -> None:
+        while not stop.is_set():
+            tokens.use(two, (one,), AES, bytes(range(32)))
+            tokens.use(one, (two,), AES, bytes(range(32)))
+
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    exchanging = threading.Thread(target=exchange)
+    exchanging.start()
+    try:
+        for _ in range(20_000):
+            found = tokens.remade(b"identifier")
+            assert {bytes(found), *found.also} == wanted
+    finally:
+        stop.set()
+        exchanging.join()
+        sys.setswitchinterval(former)

@@ -146,7 +146,8 @@ class RegistryProcess:
             listening = re.match(r"listening on port (\d+)", line)
             if listening:
                 self.port = int(listening[1])
-                threading.Thread(target=self._drain, args=(self._process,), daemon=True).start()
+                self._draining = threading.Thread(target=self._drain, args=(self._process,), daemon=True)
+                self._draining.start()
                 return
         raise AssertionError("the server did not start:\n" + "".join(self.log))
 
@@ -158,6 +159,8 @@ class RegistryProcess:
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(30)
+            # It reads to the end, which has come; closing the file under it would be a fault in its thread.
+            self._draining.join(30)
             if self._process.stdout:
                 self._process.stdout.close()
             self._process = None

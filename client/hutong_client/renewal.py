@@ -113,4 +113,4 @@ class Renewal:
         """Seconds before the next try: a twentieth of the life, less at first, and an hour at most."""
         life: timedelta = self._used[1] - self._used[0]
         wait = min(float(2 ** min(tries, 12)), life.total_seconds() / 20, _LONGEST_PAUSE)
-        return wait * random.uniform(0.5, 1.0)  # noqa: S311
+        return wait * random.uniform(0.5, 1.0)  # noqa: S311  jitter, not a secret

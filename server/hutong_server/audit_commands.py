@@ -14,6 +14,7 @@ from hutong_server import settings as configuration
 from hutong_server.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from hutong_server.store.index_view import IndexView
     from hutong_server.store.ledger_view import SqlLedgerView
     from hutong_server.store.sql_store import SqlStore
     from hutong_server.trust.checkpoint import CheckpointKey
@@ -43,7 +44,10 @@ def verify(
     ] = None,
     key: Annotated[str, typer.Option(help="Verifier key; default: that of HUTONG_LEDGER_KEY.")] = "",
 ) -> None:
-    """Check every leaf, the index beside it, every checkpoint, and what was kept elsewhere. Exits 1 on any fault."""
+    """Check every leaf, the index beside it and of reports, every checkpoint, and what was kept elsewhere.
+
+    Exits 1 on any fault.
+    """
     from hutong_server.trust import ledger_check
     from hutong_server.trust.checkpoint import CheckpointInvalid, CheckpointVerifier
     from hutong_server.trust.ledger_dump import DumpInvalid, DumpView
@@ -63,7 +67,7 @@ def verify(
             _refuse(f"{offline}: {error}")
     else:
         with _store(_settings()) as store:
-            found = _look(store, lambda view: ledger_check.verify(view, verifier, notes))
+            found = _look_both(store, lambda view, index: ledger_check.verify(view, verifier, notes, index))
     _tell(found, bool(notes))
 
 
@@ -236,11 +240,17 @@ def _write(settings: Settings, to: Path, lines: "Callable[[SqlLedgerView], Itera
 
 
 def _look(store: "SqlStore", job: "Callable[[SqlLedgerView], T]") -> T:
+    return _look_both(store, lambda view, _: job(view))
+
+
+def _look_both(store: "SqlStore", job: "Callable[[SqlLedgerView, IndexView], T]") -> T:
+    """At one state of the database throughout."""
     from hutong_server.store.base import StoreUnavailable
+    from hutong_server.store.index_view import IndexView
     from hutong_server.store.ledger_view import SqlLedgerView
 
     try:
-        return store.read(lambda reader: job(SqlLedgerView(reader)))  # type: ignore[arg-type]  # ours is a SqlReader
+        return store.read(lambda tx: job(SqlLedgerView(tx), IndexView(tx)))  # type: ignore[arg-type]  # a SqlReader
     except StoreUnavailable as error:
         _refuse(f"HUTONG_DATABASE_URL: {error}")
 

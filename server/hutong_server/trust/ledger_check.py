@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hutong_server.store.base import ROOT_LOG
+from hutong_server.store.index_view import IndexView
 from hutong_server.store.leaves import access_of
 from hutong_server.store.ledger_view import LedgerView, LogState, StoredLeaf
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointVerifier
+from hutong_server.trust.index_check import Publications, index_faults
 from hutong_server.trust.merkle import Frontier, leaf_hash
 
 
@@ -48,6 +50,8 @@ class Verified:
     exported: dict[bytes, int] = field(default_factory=dict)
     """Up to which size an exported checkpoint vouches, by log."""
     strays: list[tuple[str, int]] = field(default_factory=list)
+    said: Publications = field(default_factory=Publications)
+    """What the leaves say of reports."""
 
     @property
     def good(self) -> bool:
@@ -63,8 +67,10 @@ class Verified:
         ]
 
 
-def verify(view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] = ()) -> Verified:
-    """Verifies all logs. `notes`: checkpoints that were kept elsewhere."""
+def verify(
+    view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] = (), index: IndexView | None = None
+) -> Verified:
+    """Verifies all logs, and the index of reports where it is given. `notes`: checkpoints that were kept elsewhere."""
     found = Verified()
     said: dict[bytes, dict[int, list[_Witness]]] = defaultdict(lambda: defaultdict(list))
     for note in notes:
@@ -93,6 +99,14 @@ def verify(view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] 
             )
         _log(view, log, verifier, said[log.log_id], found)
     found.strays = view.strays()
+    if index is not None:
+        # Reports of before the ledger, and those whose leaves retention has cut off, have none.
+        begun = [log.started for log in logs.values()]
+        since = max(min(begun), *cuts.values()) if begun and cuts else min(begun, default=None)
+        for place, what in index_faults(index, found.said, since):
+            log_id, number = place or (ROOT_LOG, None)
+            found.faults.append(Fault(log_id, number, what))
+        found.strays += index.strays()
     return found
 
 
@@ -101,8 +115,8 @@ def _root(
     verifier: CheckpointVerifier,
     said: dict[bytes, dict[int, list[_Witness]]],
     found: Verified,
-) -> tuple[dict[bytes, int], set[tuple[bytes, int]], int]:
-    """Verifies the root log; the logs that it saw begin and when, the cuts that were made, and its size.
+) -> tuple[dict[bytes, int], dict[tuple[bytes, int], int], int]:
+    """Verifies the root log; the logs that it saw begin and when, the cuts that were made and when, and its size.
 
     Adds what it says of the others to `said`.
     """
@@ -111,7 +125,7 @@ def _root(
     # What an exported checkpoint of the root log covers vouches for what it says of the others.
     vouched = found.exported.get(ROOT_LOG, 0) if len(found.faults) == before else 0
     started: dict[bytes, int] = {}
-    cuts: set[tuple[bytes, int]] = set()
+    cuts: dict[tuple[bytes, int], int] = {}
     for stored in view.leaves(ROOT_LOG):
         try:
             entry = json.loads(stored.leaf or b"")
@@ -120,7 +134,7 @@ def _root(
                 started[log_id] = entry["at"]
                 continue
             if entry["type"] == "cut":
-                cuts.add((log_id, entry["size"]))
+                cuts[log_id, entry["size"]] = entry["at"]
             if stored.number < vouched:
                 found.exported[log_id] = max(entry["size"], found.exported.get(log_id, 0))
             said[log_id][entry["size"]].append(_Witness("the root log", bytes.fromhex(entry["root"])))
@@ -158,7 +172,7 @@ def _log(
         if stored.number != frontier.size:
             faults.append(Fault(log.log_id, frontier.size, f"was removed: the next that is there is {stored.number}"))
             break
-        faults += _leaf(log.log_id, stored)
+        faults += _leaf(log.log_id, stored, found.said)
         frontier.append(leaf_hash(stored.leaf) if stored.leaf is not None else stored.hashed)
         good = _agree(log.log_id, frontier, good, witnesses, faults)
     largest = max([largest_signed, *witnesses])
@@ -196,7 +210,7 @@ def _agree(
     return frontier.size
 
 
-def _leaf(log_id: bytes, stored: StoredLeaf) -> Sequence[Fault]:
+def _leaf(log_id: bytes, stored: StoredLeaf, published: Publications) -> Sequence[Fault]:
     if stored.leaf is None:
         return [Fault(log_id, stored.number, "was changed or moved: it does not open at its place")]
     if leaf_hash(stored.leaf) != stored.hashed:
@@ -207,6 +221,7 @@ def _leaf(log_id: bytes, stored: StoredLeaf) -> Sequence[Fault]:
         access = access_of(stored.leaf)
     except (ValueError, KeyError, TypeError):
         return [Fault(log_id, stored.number, "was changed: it is no access record")]
+    published.hear(log_id, stored.number, access)
     row = stored.row
     said = (access.at, access.method, access.institution, access.role, access.outcome, access.patient_keys)
     names = ("at", "method", "institution", "role", "outcome", "patient_keys")

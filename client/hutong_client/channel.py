@@ -22,15 +22,28 @@ RETRIED_METHODS = (
     "hutong.v1.ReuseService/OpenChart",
     "hutong.v1.ReuseService/ListReports",
     "hutong.v1.ReuseService/GetReport",
+    "hutong.v1.ReuseService/CheckOrders",
+    "hutong.v1.ReuseService/RecordDecisions",
+    "hutong.v1.ReuseService/ReportPromptEvents",
+    "hutong.v1.ReuseService/ListNotices",
+    "hutong.v1.ReuseService/AcknowledgeNotice",
+    "hutong.v1.ReuseService/GetTrend",
+    "hutong.v1.ReuseService/ExplainItem",
     "hutong.v1.CatalogService/PutInstitution",
     "hutong.v1.CatalogService/ListInstitutions",
     "hutong.v1.CatalogService/GetInstitution",
     "hutong.v1.CatalogService/SuspendInstitution",
     "hutong.v1.CatalogService/ImportCatalog",
     "hutong.v1.CatalogService/ListCatalogEntries",
+    "hutong.v1.CatalogService/ListCatalogVersions",
+    "hutong.v1.CatalogService/DiffCatalogVersions",
+    "hutong.v1.CatalogService/ActivateCatalog",
+    "hutong.v1.CatalogService/RollBackCatalog",
+    "hutong.v1.CatalogService/ListUnmappedCodes",
     "hutong.v1.PatientService/ListHeldReports",
     "hutong.v1.PatientService/ShowPatient",
     "hutong.v1.PatientService/LinkPatients",
+    "hutong.v1.PatientService/WithholdReport",
     "hutong.v1.ConsentService/PutDirective",
     "hutong.v1.ConsentService/RevokeDirective",
     "hutong.v1.ConsentService/ListDirectives",
@@ -41,11 +54,15 @@ RETRIED_METHODS = (
     "hutong.v1.CertificateService/ListPendingEnrollments",
     "hutong.v1.CertificateService/ListCertificates",
     "hutong.v1.CertificateService/RevokeCertificate",
+    "hutong.v1.StatisticsService/GetStatistics",
+    "hutong.v1.StatisticsService/ListStatisticsRows",
+    "hutong.v1.StatisticsService/ListFeedFreshness",
 )
 """Idempotent methods: gRPC sends them again by itself when the registry was UNAVAILABLE."""
 
 NOT_RETRIED_METHODS = (
     "hutong.v1.RegistryService/PublishReports",  # publishing.py resumes the stream itself
+    "hutong.v1.ReuseService/WatchNotices",  # notices.py resumes the stream itself
     "hutong.v1.PatientService/PlaceHeldReport",  # a second try would find the first one's work and fail
     "hutong.v1.PatientService/UnlinkPatient",
     "hutong.v1.PatientService/UndoPatientStep",

@@ -38,7 +38,21 @@ PATIENT_DATA = {
     "/hutong.v1.ReuseService/GetReport",
 }
 """Methods that return a patient's results: each passes the gate, and is called below for one who withholds all."""
+COMING = {
+    "/hutong.v1.ReuseService/CheckOrders",
+    "/hutong.v1.ReuseService/RecordDecisions",
+    "/hutong.v1.ReuseService/WatchNotices",
+    "/hutong.v1.ReuseService/ListNotices",
+    "/hutong.v1.ReuseService/GetTrend",
+    "/hutong.v1.ReuseService/ExplainItem",
+    "/hutong.v1.StatisticsService/ListStatisticsRows",
+}
+"""Not served yet. Each moves to PATIENT_DATA, and is called below, when it is."""
 NO_RESULTS = {
+    "/hutong.v1.ReuseService/ReportPromptEvents": "what happened on the caller's own screens",
+    "/hutong.v1.ReuseService/AcknowledgeNotice": "a notice, which holds no values",
+    "/hutong.v1.StatisticsService/GetStatistics": "counts",
+    "/hutong.v1.StatisticsService/ListFeedFreshness": "institutions",
     "RegistryService": "what became of a publish, to its publisher",
     "CatalogService": "institutions and rules",
     "PatientService": "identities, to administrators, with a reason",
@@ -48,7 +62,7 @@ NO_RESULTS = {
     "Health": "nobody",
     "ServerReflection": "nobody",
 }
-"""Services whose other methods return none."""
+"""Methods, and services whose other methods, return none."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -121,7 +135,7 @@ def test_every_method_is_known_to_return_patient_data_or_not() -> None:
     """A new method must be listed above, and called in the test below when it returns results."""
     for method in ROLES:
         service = method.split("/")[1].rpartition(".")[2]
-        assert method in PATIENT_DATA or service in NO_RESULTS, method
+        assert method in PATIENT_DATA | COMING or service in NO_RESULTS or method in NO_RESULTS, method
     assert set(ROLES) >= PATIENT_DATA
 
 

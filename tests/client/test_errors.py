@@ -17,6 +17,7 @@ from hutong.v1 import (
     patient_service_pb2,
     registry_service_pb2,
     reuse_service_pb2,
+    statistics_service_pb2,
 )
 from hutong_client import TlsFiles, TlsFilesInvalid, Violation, call_context, errors
 from hutong_client.channel import NOT_RETRIED_METHODS, RETRIED_METHODS
@@ -138,6 +139,7 @@ async def test_a_deadline_is_a_positive_number(authority: Any, refusing: str, de
 CONTRACT = (
     registry_service_pb2,
     reuse_service_pb2,
+    statistics_service_pb2,
     catalog_service_pb2,
     patient_service_pb2,
     consent_service_pb2,

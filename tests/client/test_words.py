@@ -15,6 +15,7 @@ from hutong.v1 import (
     registry_service_pb2,
     report_pb2,
     reuse_service_pb2,
+    statistics_service_pb2,
 )
 from hutong_client.cli import labels
 from hutong_client.cli.chart_view import show_chart
@@ -34,6 +35,7 @@ FILES = (
     registry_service_pb2,
     report_pb2,
     reuse_service_pb2,
+    statistics_service_pb2,
 )
 ENUMS = [enum for file in FILES for enum in file.DESCRIPTOR.enum_types_by_name.values()]
 

@@ -17,6 +17,7 @@ from hutong.v1 import (
     registry_service_pb2,
     report_pb2,
     reuse_service_pb2,
+    statistics_service_pb2,
 )
 from hutong_server.api import convert, convert_publish, convert_reuse
 from hutong_server.api.policy import OPEN_TO_UNREGISTERED, ROLES
@@ -34,6 +35,7 @@ CONTRACT = (
     certificate_service_pb2,
     consent_service_pb2,
     audit_service_pb2,
+    statistics_service_pb2,
 )
 """What is served over mutual TLS; enrolment has a listener of its own."""
 PROTOS = Path(__file__).parents[2] / "proto" / "hutong" / "v1"

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hutong.v1 import report_pb2 as hutong_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fhutong/v1/catalog_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xdb\x02\n\x0bInstitution\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1d\n\x04tier\x18\x03 \x01(\x0e\x32\x0f.hutong.v1.Tier\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x11\n\talliances\x18\x05 \x03(\t\x12\x1b\n\x13\x66\x65\x65\x64_interval_hours\x18\x06 \x01(\r\x12*\n\x05state\x18\x07 \x01(\x0e\x32\x1b.hutong.v1.InstitutionState\x12;\n\x17quality_suspended_since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_received_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07reports\x18\n \x01(\x04\x12\x0c\n\x04held\x18\x0b \x01(\x04\x12\x13\n\x0b\x66\x65\x65\x64_behind\x18\x0c \x01(\x08\"T\n\x15PutInstitutionRequest\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\x12\x0e\n\x06update\x18\x02 \x01(\x08\"V\n\x16PutInstitutionResponse\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"@\n\x17ListInstitutionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x18ListInstitutionsResponse\x12,\n\x0cinstitutions\x18\x01 \x03(\x0b\x32\x16.hutong.v1.Institution\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x15GetInstitutionRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"E\n\x16GetInstitutionResponse\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\"\x9d\x01\n\x19SuspendInstitutionRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12)\n\x05scope\x18\x02 \x01(\x0e\x32\x1a.hutong.v1.SuspensionScope\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04lift\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\"I\n\x1aSuspendInstitutionResponse\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\",\n\x0b\x43\x61talogFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"_\n\x14ImportCatalogRequest\x12%\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x16.hutong.v1.CatalogFile\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"p\n\rCatalogChange\x12%\n\x06\x63hange\x18\x01 \x01(\x0e\x32\x15.hutong.v1.ChangeKind\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\t\"\xdf\x01\n\x15ImportCatalogResponse\x12\x15\n\rrules_version\x18\x01 \x01(\x04\x12)\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x18.hutong.v1.CatalogChange\x12\x14\n\x0c\x63hange_count\x18\x03 \x01(\r\x12>\n\x07\x65ntries\x18\x04 \x03(\x0b\x32-.hutong.v1.ImportCatalogResponse.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"P\n\x19ListCatalogEntriesRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"7\n\x0c\x43\x61talogEntry\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"v\n\x1aListCatalogEntriesResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.hutong.v1.CatalogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\rrules_version\x18\x03 \x01(\x04*{\n\x10InstitutionState\x12!\n\x1dINSTITUTION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18INSTITUTION_STATE_ACTIVE\x10\x01\x12&\n\"INSTITUTION_STATE_ACCESS_SUSPENDED\x10\x02*n\n\x0fSuspensionScope\x12 \n\x1cSUSPENSION_SCOPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUSPENSION_SCOPE_ACCESS\x10\x01\x12\x1c\n\x18SUSPENSION_SCOPE_QUALITY\x10\x02*r\n\nChangeKind\x12\x1b\n\x17\x43HANGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HANGE_KIND_ADDED\x10\x01\x12\x17\n\x13\x43HANGE_KIND_REMOVED\x10\x02\x12\x17\n\x13\x43HANGE_KIND_CHANGED\x10\x03\x32\xb5\x04\n\x0e\x43\x61talogService\x12U\n\x0ePutInstitution\x12 .hutong.v1.PutInstitutionRequest\x1a!.hutong.v1.PutInstitutionResponse\x12[\n\x10ListInstitutions\x12\".hutong.v1.ListInstitutionsRequest\x1a#.hutong.v1.ListInstitutionsResponse\x12U\n\x0eGetInstitution\x12 .hutong.v1.GetInstitutionRequest\x1a!.hutong.v1.GetInstitutionResponse\x12\x61\n\x12SuspendInstitution\x12$.hutong.v1.SuspendInstitutionRequest\x1a%.hutong.v1.SuspendInstitutionResponse\x12R\n\rImportCatalog\x12\x1f.hutong.v1.ImportCatalogRequest\x1a .hutong.v1.ImportCatalogResponse\x12\x61\n\x12ListCatalogEntries\x12$.hutong.v1.ListCatalogEntriesRequest\x1a%.hutong.v1.ListCatalogEntriesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fhutong/v1/catalog_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xdb\x02\n\x0bInstitution\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1d\n\x04tier\x18\x03 \x01(\x0e\x32\x0f.hutong.v1.Tier\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x11\n\talliances\x18\x05 \x03(\t\x12\x1b\n\x13\x66\x65\x65\x64_interval_hours\x18\x06 \x01(\r\x12*\n\x05state\x18\x07 \x01(\x0e\x32\x1b.hutong.v1.InstitutionState\x12;\n\x17quality_suspended_since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_received_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07reports\x18\n \x01(\x04\x12\x0c\n\x04held\x18\x0b \x01(\x04\x12\x13\n\x0b\x66\x65\x65\x64_behind\x18\x0c \x01(\x08\"T\n\x15PutInstitutionRequest\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\x12\x0e\n\x06update\x18\x02 \x01(\x08\"V\n\x16PutInstitutionResponse\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"@\n\x17ListInstitutionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x18ListInstitutionsResponse\x12,\n\x0cinstitutions\x18\x01 \x03(\x0b\x32\x16.hutong.v1.Institution\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x15GetInstitutionRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"E\n\x16GetInstitutionResponse\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\"\x9d\x01\n\x19SuspendInstitutionRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12)\n\x05scope\x18\x02 \x01(\x0e\x32\x1a.hutong.v1.SuspensionScope\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04lift\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\"I\n\x1aSuspendInstitutionResponse\x12+\n\x0binstitution\x18\x01 \x01(\x0b\x32\x16.hutong.v1.Institution\",\n\x0b\x43\x61talogFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"\x90\x01\n\x14ImportCatalogRequest\x12%\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x16.hutong.v1.CatalogFile\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12/\n\x0b\x61\x63tivate_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"p\n\rCatalogChange\x12%\n\x06\x63hange\x18\x01 \x01(\x0e\x32\x15.hutong.v1.ChangeKind\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\t\"\xf3\x01\n\x15ImportCatalogResponse\x12\x15\n\rrules_version\x18\x01 \x01(\x04\x12)\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x18.hutong.v1.CatalogChange\x12\x14\n\x0c\x63hange_count\x18\x03 \x01(\r\x12>\n\x07\x65ntries\x18\x04 \x03(\x0b\x32-.hutong.v1.ImportCatalogResponse.EntriesEntry\x12\x12\n\npending_id\x18\x05 \x01(\t\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"P\n\x19ListCatalogEntriesRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"7\n\x0c\x43\x61talogEntry\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"v\n\x1aListCatalogEntriesResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.hutong.v1.CatalogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\rrules_version\x18\x03 \x01(\x04\"\xfa\x01\n\x0e\x43\x61talogVersion\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.hutong.v1.CatalogVersionState\x12/\n\x0b\x61\x63tive_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07made_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07made_by\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12\x14\n\x0c\x63hange_count\x18\x07 \x01(\r\x12\x12\n\npending_id\x18\x08 \x01(\t\"C\n\x1aListCatalogVersionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x1bListCatalogVersionsResponse\x12+\n\x08versions\x18\x01 \x03(\x0b\x32\x19.hutong.v1.CatalogVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"F\n\x1a\x44iffCatalogVersionsRequest\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x04\x12\x12\n\nto_version\x18\x02 \x01(\x04\"^\n\x1b\x44iffCatalogVersionsResponse\x12)\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x18.hutong.v1.CatalogChange\x12\x14\n\x0c\x63hange_count\x18\x02 \x01(\r\"~\n\x16\x41\x63tivateCatalogRequest\x12\x12\n\npending_id\x18\x01 \x01(\t\x12/\n\x0b\x61\x63tivate_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ncel\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"E\n\x17\x41\x63tivateCatalogResponse\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.hutong.v1.CatalogVersion\"N\n\x16RollBackCatalogRequest\x12\x12\n\nto_version\x18\x01 \x01(\x04\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"q\n\x17RollBackCatalogResponse\x12\x15\n\rrules_version\x18\x01 \x01(\x04\x12)\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x18.hutong.v1.CatalogChange\x12\x14\n\x0c\x63hange_count\x18\x03 \x01(\r\"V\n\x18ListUnmappedCodesRequest\x12\x13\n\x0binstitution\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xe7\x01\n\x0cUnmappedCode\x12.\n\x0binstitution\x18\x01 \x01(\x0b\x32\x19.hutong.v1.InstitutionRef\x12\x0e\n\x06system\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x04 \x01(\t\x12\x13\n\x0boccurrences\x18\x05 \x01(\x04\x12\x31\n\rfirst_seen_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xed\x01\n\x19ListUnmappedCodesResponse\x12&\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x17.hutong.v1.UnmappedCode\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12V\n\x12unmapped_per_mille\x18\x03 \x03(\x0b\x32:.hutong.v1.ListUnmappedCodesResponse.UnmappedPerMilleEntry\x1a\x37\n\x15UnmappedPerMilleEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01*{\n\x10InstitutionState\x12!\n\x1dINSTITUTION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18INSTITUTION_STATE_ACTIVE\x10\x01\x12&\n\"INSTITUTION_STATE_ACCESS_SUSPENDED\x10\x02*n\n\x0fSuspensionScope\x12 \n\x1cSUSPENSION_SCOPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUSPENSION_SCOPE_ACCESS\x10\x01\x12\x1c\n\x18SUSPENSION_SCOPE_QUALITY\x10\x02*r\n\nChangeKind\x12\x1b\n\x17\x43HANGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HANGE_KIND_ADDED\x10\x01\x12\x17\n\x13\x43HANGE_KIND_REMOVED\x10\x02\x12\x17\n\x13\x43HANGE_KIND_CHANGED\x10\x03*\xec\x01\n\x13\x43\x61talogVersionState\x12%\n!CATALOG_VERSION_STATE_UNSPECIFIED\x10\x00\x12!\n\x1d\x43\x41TALOG_VERSION_STATE_PENDING\x10\x01\x12\"\n\x1e\x43\x41TALOG_VERSION_STATE_IN_FORCE\x10\x02\x12 \n\x1c\x43\x41TALOG_VERSION_STATE_FORMER\x10\x03\x12#\n\x1f\x43\x41TALOG_VERSION_STATE_CANCELLED\x10\x04\x12 \n\x1c\x43\x41TALOG_VERSION_STATE_FAILED\x10\x05\x32\x95\x08\n\x0e\x43\x61talogService\x12U\n\x0ePutInstitution\x12 .hutong.v1.PutInstitutionRequest\x1a!.hutong.v1.PutInstitutionResponse\x12[\n\x10ListInstitutions\x12\".hutong.v1.ListInstitutionsRequest\x1a#.hutong.v1.ListInstitutionsResponse\x12U\n\x0eGetInstitution\x12 .hutong.v1.GetInstitutionRequest\x1a!.hutong.v1.GetInstitutionResponse\x12\x61\n\x12SuspendInstitution\x12$.hutong.v1.SuspendInstitutionRequest\x1a%.hutong.v1.SuspendInstitutionResponse\x12R\n\rImportCatalog\x12\x1f.hutong.v1.ImportCatalogRequest\x1a .hutong.v1.ImportCatalogResponse\x12\x61\n\x12ListCatalogEntries\x12$.hutong.v1.ListCatalogEntriesRequest\x1a%.hutong.v1.ListCatalogEntriesResponse\x12\x64\n\x13ListCatalogVersions\x12%.hutong.v1.ListCatalogVersionsRequest\x1a&.hutong.v1.ListCatalogVersionsResponse\x12\x64\n\x13\x44iffCatalogVersions\x12%.hutong.v1.DiffCatalogVersionsRequest\x1a&.hutong.v1.DiffCatalogVersionsResponse\x12X\n\x0f\x41\x63tivateCatalog\x12!.hutong.v1.ActivateCatalogRequest\x1a\".hutong.v1.ActivateCatalogResponse\x12X\n\x0fRollBackCatalog\x12!.hutong.v1.RollBackCatalogRequest\x1a\".hutong.v1.RollBackCatalogResponse\x12^\n\x11ListUnmappedCodes\x12#.hutong.v1.ListUnmappedCodesRequest\x1a$.hutong.v1.ListUnmappedCodesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IMPORTCATALOGRESPONSE_ENTRIESENTRY']._loaded_options = None
   _globals['_IMPORTCATALOGRESPONSE_ENTRIESENTRY']._serialized_options = b'8\001'
-  _globals['_INSTITUTIONSTATE']._serialized_start=1879
-  _globals['_INSTITUTIONSTATE']._serialized_end=2002
-  _globals['_SUSPENSIONSCOPE']._serialized_start=2004
-  _globals['_SUSPENSIONSCOPE']._serialized_end=2114
-  _globals['_CHANGEKIND']._serialized_start=2116
-  _globals['_CHANGEKIND']._serialized_end=2230
+  _globals['_LISTUNMAPPEDCODESRESPONSE_UNMAPPEDPERMILLEENTRY']._loaded_options = None
+  _globals['_LISTUNMAPPEDCODESRESPONSE_UNMAPPEDPERMILLEENTRY']._serialized_options = b'8\001'
+  _globals['_INSTITUTIONSTATE']._serialized_start=3496
+  _globals['_INSTITUTIONSTATE']._serialized_end=3619
+  _globals['_SUSPENSIONSCOPE']._serialized_start=3621
+  _globals['_SUSPENSIONSCOPE']._serialized_end=3731
+  _globals['_CHANGEKIND']._serialized_start=3733
+  _globals['_CHANGEKIND']._serialized_end=3847
+  _globals['_CATALOGVERSIONSTATE']._serialized_start=3850
+  _globals['_CATALOGVERSIONSTATE']._serialized_end=4086
   _globals['_INSTITUTION']._serialized_start=104
   _globals['_INSTITUTION']._serialized_end=451
   _globals['_PUTINSTITUTIONREQUEST']._serialized_start=453
@@ -61,20 +65,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUSPENDINSTITUTIONRESPONSE']._serialized_end=1135
   _globals['_CATALOGFILE']._serialized_start=1137
   _globals['_CATALOGFILE']._serialized_end=1181
-  _globals['_IMPORTCATALOGREQUEST']._serialized_start=1183
-  _globals['_IMPORTCATALOGREQUEST']._serialized_end=1278
-  _globals['_CATALOGCHANGE']._serialized_start=1280
-  _globals['_CATALOGCHANGE']._serialized_end=1392
-  _globals['_IMPORTCATALOGRESPONSE']._serialized_start=1395
-  _globals['_IMPORTCATALOGRESPONSE']._serialized_end=1618
-  _globals['_IMPORTCATALOGRESPONSE_ENTRIESENTRY']._serialized_start=1572
-  _globals['_IMPORTCATALOGRESPONSE_ENTRIESENTRY']._serialized_end=1618
-  _globals['_LISTCATALOGENTRIESREQUEST']._serialized_start=1620
-  _globals['_LISTCATALOGENTRIESREQUEST']._serialized_end=1700
-  _globals['_CATALOGENTRY']._serialized_start=1702
-  _globals['_CATALOGENTRY']._serialized_end=1757
-  _globals['_LISTCATALOGENTRIESRESPONSE']._serialized_start=1759
-  _globals['_LISTCATALOGENTRIESRESPONSE']._serialized_end=1877
-  _globals['_CATALOGSERVICE']._serialized_start=2233
-  _globals['_CATALOGSERVICE']._serialized_end=2798
+  _globals['_IMPORTCATALOGREQUEST']._serialized_start=1184
+  _globals['_IMPORTCATALOGREQUEST']._serialized_end=1328
+  _globals['_CATALOGCHANGE']._serialized_start=1330
+  _globals['_CATALOGCHANGE']._serialized_end=1442
+  _globals['_IMPORTCATALOGRESPONSE']._serialized_start=1445
+  _globals['_IMPORTCATALOGRESPONSE']._serialized_end=1688
+  _globals['_IMPORTCATALOGRESPONSE_ENTRIESENTRY']._serialized_start=1642
+  _globals['_IMPORTCATALOGRESPONSE_ENTRIESENTRY']._serialized_end=1688
+  _globals['_LISTCATALOGENTRIESREQUEST']._serialized_start=1690
+  _globals['_LISTCATALOGENTRIESREQUEST']._serialized_end=1770
+  _globals['_CATALOGENTRY']._serialized_start=1772
+  _globals['_CATALOGENTRY']._serialized_end=1827
+  _globals['_LISTCATALOGENTRIESRESPONSE']._serialized_start=1829
+  _globals['_LISTCATALOGENTRIESRESPONSE']._serialized_end=1947
+  _globals['_CATALOGVERSION']._serialized_start=1950
+  _globals['_CATALOGVERSION']._serialized_end=2200
+  _globals['_LISTCATALOGVERSIONSREQUEST']._serialized_start=2202
+  _globals['_LISTCATALOGVERSIONSREQUEST']._serialized_end=2269
+  _globals['_LISTCATALOGVERSIONSRESPONSE']._serialized_start=2271
+  _globals['_LISTCATALOGVERSIONSRESPONSE']._serialized_end=2370
+  _globals['_DIFFCATALOGVERSIONSREQUEST']._serialized_start=2372
+  _globals['_DIFFCATALOGVERSIONSREQUEST']._serialized_end=2442
+  _globals['_DIFFCATALOGVERSIONSRESPONSE']._serialized_start=2444
+  _globals['_DIFFCATALOGVERSIONSRESPONSE']._serialized_end=2538
+  _globals['_ACTIVATECATALOGREQUEST']._serialized_start=2540
+  _globals['_ACTIVATECATALOGREQUEST']._serialized_end=2666
+  _globals['_ACTIVATECATALOGRESPONSE']._serialized_start=2668
+  _globals['_ACTIVATECATALOGRESPONSE']._serialized_end=2737
+  _globals['_ROLLBACKCATALOGREQUEST']._serialized_start=2739
+  _globals['_ROLLBACKCATALOGREQUEST']._serialized_end=2817
+  _globals['_ROLLBACKCATALOGRESPONSE']._serialized_start=2819
+  _globals['_ROLLBACKCATALOGRESPONSE']._serialized_end=2932
+  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_start=2934
+  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_end=3020
+  _globals['_UNMAPPEDCODE']._serialized_start=3023
+  _globals['_UNMAPPEDCODE']._serialized_end=3254
+  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_start=3257
+  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_end=3494
+  _globals['_LISTUNMAPPEDCODESRESPONSE_UNMAPPEDPERMILLEENTRY']._serialized_start=3439
+  _globals['_LISTUNMAPPEDCODESRESPONSE_UNMAPPEDPERMILLEENTRY']._serialized_end=3494
+  _globals['_CATALOGSERVICE']._serialized_start=4089
+  _globals['_CATALOGSERVICE']._serialized_end=5134
 # @@protoc_insertion_point(module_scope)

@@ -29,6 +29,15 @@ class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHANGE_KIND_ADDED: _ClassVar[ChangeKind]
     CHANGE_KIND_REMOVED: _ClassVar[ChangeKind]
     CHANGE_KIND_CHANGED: _ClassVar[ChangeKind]
+
+class CatalogVersionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CATALOG_VERSION_STATE_UNSPECIFIED: _ClassVar[CatalogVersionState]
+    CATALOG_VERSION_STATE_PENDING: _ClassVar[CatalogVersionState]
+    CATALOG_VERSION_STATE_IN_FORCE: _ClassVar[CatalogVersionState]
+    CATALOG_VERSION_STATE_FORMER: _ClassVar[CatalogVersionState]
+    CATALOG_VERSION_STATE_CANCELLED: _ClassVar[CatalogVersionState]
+    CATALOG_VERSION_STATE_FAILED: _ClassVar[CatalogVersionState]
 INSTITUTION_STATE_UNSPECIFIED: InstitutionState
 INSTITUTION_STATE_ACTIVE: InstitutionState
 INSTITUTION_STATE_ACCESS_SUSPENDED: InstitutionState
@@ -39,6 +48,12 @@ CHANGE_KIND_UNSPECIFIED: ChangeKind
 CHANGE_KIND_ADDED: ChangeKind
 CHANGE_KIND_REMOVED: ChangeKind
 CHANGE_KIND_CHANGED: ChangeKind
+CATALOG_VERSION_STATE_UNSPECIFIED: CatalogVersionState
+CATALOG_VERSION_STATE_PENDING: CatalogVersionState
+CATALOG_VERSION_STATE_IN_FORCE: CatalogVersionState
+CATALOG_VERSION_STATE_FORMER: CatalogVersionState
+CATALOG_VERSION_STATE_CANCELLED: CatalogVersionState
+CATALOG_VERSION_STATE_FAILED: CatalogVersionState
 
 class Institution(_message.Message):
     __slots__ = ("code", "name", "tier", "region", "alliances", "feed_interval_hours", "state", "quality_suspended_since", "last_received_at", "reports", "held", "feed_behind")
@@ -141,14 +156,16 @@ class CatalogFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class ImportCatalogRequest(_message.Message):
-    __slots__ = ("files", "dry_run", "comment")
+    __slots__ = ("files", "dry_run", "comment", "activate_at")
     FILES_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATE_AT_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[CatalogFile]
     dry_run: bool
     comment: str
-    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., comment: _Optional[str] = ...) -> None: ...
+    activate_at: _timestamp_pb2.Timestamp
+    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., comment: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CatalogChange(_message.Message):
     __slots__ = ("change", "kind", "key", "before", "after")
@@ -165,7 +182,7 @@ class CatalogChange(_message.Message):
     def __init__(self, change: _Optional[_Union[ChangeKind, str]] = ..., kind: _Optional[str] = ..., key: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ImportCatalogResponse(_message.Message):
-    __slots__ = ("rules_version", "changes", "change_count", "entries")
+    __slots__ = ("rules_version", "changes", "change_count", "entries", "pending_id")
     class EntriesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -177,11 +194,13 @@ class ImportCatalogResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     CHANGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    PENDING_ID_FIELD_NUMBER: _ClassVar[int]
     rules_version: int
     changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
     change_count: int
     entries: _containers.ScalarMap[str, int]
-    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ..., entries: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    pending_id: str
+    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ..., entries: _Optional[_Mapping[str, int]] = ..., pending_id: _Optional[str] = ...) -> None: ...
 
 class ListCatalogEntriesRequest(_message.Message):
     __slots__ = ("kind", "page_size", "page_token")
@@ -212,3 +231,138 @@ class ListCatalogEntriesResponse(_message.Message):
     next_page_token: str
     rules_version: int
     def __init__(self, entries: _Optional[_Iterable[_Union[CatalogEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., rules_version: _Optional[int] = ...) -> None: ...
+
+class CatalogVersion(_message.Message):
+    __slots__ = ("version", "state", "active_from", "made_at", "made_by", "comment", "change_count", "pending_id")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FROM_FIELD_NUMBER: _ClassVar[int]
+    MADE_AT_FIELD_NUMBER: _ClassVar[int]
+    MADE_BY_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PENDING_ID_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    state: CatalogVersionState
+    active_from: _timestamp_pb2.Timestamp
+    made_at: _timestamp_pb2.Timestamp
+    made_by: str
+    comment: str
+    change_count: int
+    pending_id: str
+    def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[CatalogVersionState, str]] = ..., active_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., made_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., made_by: _Optional[str] = ..., comment: _Optional[str] = ..., change_count: _Optional[int] = ..., pending_id: _Optional[str] = ...) -> None: ...
+
+class ListCatalogVersionsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCatalogVersionsResponse(_message.Message):
+    __slots__ = ("versions", "next_page_token")
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[CatalogVersion]
+    next_page_token: str
+    def __init__(self, versions: _Optional[_Iterable[_Union[CatalogVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class DiffCatalogVersionsRequest(_message.Message):
+    __slots__ = ("from_version", "to_version")
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    from_version: int
+    to_version: int
+    def __init__(self, from_version: _Optional[int] = ..., to_version: _Optional[int] = ...) -> None: ...
+
+class DiffCatalogVersionsResponse(_message.Message):
+    __slots__ = ("changes", "change_count")
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
+    change_count: int
+    def __init__(self, changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ...) -> None: ...
+
+class ActivateCatalogRequest(_message.Message):
+    __slots__ = ("pending_id", "activate_at", "cancel", "comment")
+    PENDING_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATE_AT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    pending_id: str
+    activate_at: _timestamp_pb2.Timestamp
+    cancel: bool
+    comment: str
+    def __init__(self, pending_id: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel: _Optional[bool] = ..., comment: _Optional[str] = ...) -> None: ...
+
+class ActivateCatalogResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: CatalogVersion
+    def __init__(self, version: _Optional[_Union[CatalogVersion, _Mapping]] = ...) -> None: ...
+
+class RollBackCatalogRequest(_message.Message):
+    __slots__ = ("to_version", "comment", "dry_run")
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    to_version: int
+    comment: str
+    dry_run: bool
+    def __init__(self, to_version: _Optional[int] = ..., comment: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class RollBackCatalogResponse(_message.Message):
+    __slots__ = ("rules_version", "changes", "change_count")
+    RULES_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    rules_version: int
+    changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
+    change_count: int
+    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ...) -> None: ...
+
+class ListUnmappedCodesRequest(_message.Message):
+    __slots__ = ("institution", "page_size", "page_token")
+    INSTITUTION_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    institution: str
+    page_size: int
+    page_token: str
+    def __init__(self, institution: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class UnmappedCode(_message.Message):
+    __slots__ = ("institution", "system", "code", "display", "occurrences", "first_seen_at", "last_seen_at")
+    INSTITUTION_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_FIELD_NUMBER: _ClassVar[int]
+    OCCURRENCES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    institution: _report_pb2.InstitutionRef
+    system: str
+    code: str
+    display: str
+    occurrences: int
+    first_seen_at: _timestamp_pb2.Timestamp
+    last_seen_at: _timestamp_pb2.Timestamp
+    def __init__(self, institution: _Optional[_Union[_report_pb2.InstitutionRef, _Mapping]] = ..., system: _Optional[str] = ..., code: _Optional[str] = ..., display: _Optional[str] = ..., occurrences: _Optional[int] = ..., first_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListUnmappedCodesResponse(_message.Message):
+    __slots__ = ("codes", "next_page_token", "unmapped_per_mille")
+    class UnmappedPerMilleEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    UNMAPPED_PER_MILLE_FIELD_NUMBER: _ClassVar[int]
+    codes: _containers.RepeatedCompositeFieldContainer[UnmappedCode]
+    next_page_token: str
+    unmapped_per_mille: _containers.ScalarMap[str, int]
+    def __init__(self, codes: _Optional[_Iterable[_Union[UnmappedCode, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., unmapped_per_mille: _Optional[_Mapping[str, int]] = ...) -> None: ...

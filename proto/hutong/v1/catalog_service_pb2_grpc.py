@@ -67,6 +67,31 @@ class CatalogServiceStub:
                 request_serializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogEntriesRequest.SerializeToString,
                 response_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogEntriesResponse.FromString,
                 _registered_method=True)
+        self.ListCatalogVersions = channel.unary_unary(
+                '/hutong.v1.CatalogService/ListCatalogVersions',
+                request_serializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogVersionsRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogVersionsResponse.FromString,
+                _registered_method=True)
+        self.DiffCatalogVersions = channel.unary_unary(
+                '/hutong.v1.CatalogService/DiffCatalogVersions',
+                request_serializer=hutong_dot_v1_dot_catalog__service__pb2.DiffCatalogVersionsRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_catalog__service__pb2.DiffCatalogVersionsResponse.FromString,
+                _registered_method=True)
+        self.ActivateCatalog = channel.unary_unary(
+                '/hutong.v1.CatalogService/ActivateCatalog',
+                request_serializer=hutong_dot_v1_dot_catalog__service__pb2.ActivateCatalogRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ActivateCatalogResponse.FromString,
+                _registered_method=True)
+        self.RollBackCatalog = channel.unary_unary(
+                '/hutong.v1.CatalogService/RollBackCatalog',
+                request_serializer=hutong_dot_v1_dot_catalog__service__pb2.RollBackCatalogRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_catalog__service__pb2.RollBackCatalogResponse.FromString,
+                _registered_method=True)
+        self.ListUnmappedCodes = channel.unary_unary(
+                '/hutong.v1.CatalogService/ListUnmappedCodes',
+                request_serializer=hutong_dot_v1_dot_catalog__service__pb2.ListUnmappedCodesRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ListUnmappedCodesResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -130,6 +155,51 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCatalogVersions(self, request, context):
+        """Lists the versions of the catalogue, newest first, those that wait for their day included.
+
+        Role: admin. Pages follow AIP-158.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffCatalogVersions(self, request, context):
+        """Shows what differs between two versions.
+
+        Role: admin. NOT_FOUND for an unknown version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateCatalog(self, request, context):
+        """Gives an import that waits another day, activates it at once, or cancels it.
+
+        Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackCatalog(self, request, context):
+        """Makes a new version with the content of a former one.
+
+        Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUnmappedCodes(self, request, context):
+        """Lists codes that no mapping leads to an item, by institution, the most frequent first.
+
+        Role: admin. Pages follow AIP-158.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +232,31 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListCatalogEntries,
                     request_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogEntriesRequest.FromString,
                     response_serializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogEntriesResponse.SerializeToString,
+            ),
+            'ListCatalogVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCatalogVersions,
+                    request_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogVersionsRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_catalog__service__pb2.ListCatalogVersionsResponse.SerializeToString,
+            ),
+            'DiffCatalogVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffCatalogVersions,
+                    request_deserializer=hutong_dot_v1_dot_catalog__service__pb2.DiffCatalogVersionsRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_catalog__service__pb2.DiffCatalogVersionsResponse.SerializeToString,
+            ),
+            'ActivateCatalog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateCatalog,
+                    request_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ActivateCatalogRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_catalog__service__pb2.ActivateCatalogResponse.SerializeToString,
+            ),
+            'RollBackCatalog': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackCatalog,
+                    request_deserializer=hutong_dot_v1_dot_catalog__service__pb2.RollBackCatalogRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_catalog__service__pb2.RollBackCatalogResponse.SerializeToString,
+            ),
+            'ListUnmappedCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnmappedCodes,
+                    request_deserializer=hutong_dot_v1_dot_catalog__service__pb2.ListUnmappedCodesRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_catalog__service__pb2.ListUnmappedCodesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -329,6 +424,141 @@ class CatalogService:
             '/hutong.v1.CatalogService/ListCatalogEntries',
             hutong_dot_v1_dot_catalog__service__pb2.ListCatalogEntriesRequest.SerializeToString,
             hutong_dot_v1_dot_catalog__service__pb2.ListCatalogEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCatalogVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.CatalogService/ListCatalogVersions',
+            hutong_dot_v1_dot_catalog__service__pb2.ListCatalogVersionsRequest.SerializeToString,
+            hutong_dot_v1_dot_catalog__service__pb2.ListCatalogVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffCatalogVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.CatalogService/DiffCatalogVersions',
+            hutong_dot_v1_dot_catalog__service__pb2.DiffCatalogVersionsRequest.SerializeToString,
+            hutong_dot_v1_dot_catalog__service__pb2.DiffCatalogVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateCatalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.CatalogService/ActivateCatalog',
+            hutong_dot_v1_dot_catalog__service__pb2.ActivateCatalogRequest.SerializeToString,
+            hutong_dot_v1_dot_catalog__service__pb2.ActivateCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackCatalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.CatalogService/RollBackCatalog',
+            hutong_dot_v1_dot_catalog__service__pb2.RollBackCatalogRequest.SerializeToString,
+            hutong_dot_v1_dot_catalog__service__pb2.RollBackCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnmappedCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.CatalogService/ListUnmappedCodes',
+            hutong_dot_v1_dot_catalog__service__pb2.ListUnmappedCodesRequest.SerializeToString,
+            hutong_dot_v1_dot_catalog__service__pb2.ListUnmappedCodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

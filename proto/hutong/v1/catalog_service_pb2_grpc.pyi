@@ -67,6 +67,31 @@ class CatalogServiceStub:
 
     Role: admin. Pages follow AIP-158.
     """
+    ListCatalogVersions: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCatalogVersionsRequest, _catalog_service_pb2.ListCatalogVersionsResponse]
+    """Lists the versions of the catalogue, newest first, those that wait for their day included.
+
+    Role: admin. Pages follow AIP-158.
+    """
+    DiffCatalogVersions: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.DiffCatalogVersionsRequest, _catalog_service_pb2.DiffCatalogVersionsResponse]
+    """Shows what differs between two versions.
+
+    Role: admin. NOT_FOUND for an unknown version.
+    """
+    ActivateCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ActivateCatalogRequest, _catalog_service_pb2.ActivateCatalogResponse]
+    """Gives an import that waits another day, activates it at once, or cancels it.
+
+    Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+    """
+    RollBackCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RollBackCatalogRequest, _catalog_service_pb2.RollBackCatalogResponse]
+    """Makes a new version with the content of a former one.
+
+    Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+    """
+    ListUnmappedCodes: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListUnmappedCodesRequest, _catalog_service_pb2.ListUnmappedCodesResponse]
+    """Lists codes that no mapping leads to an item, by institution, the most frequent first.
+
+    Role: admin. Pages follow AIP-158.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -104,6 +129,31 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """
     ListCatalogEntries: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCatalogEntriesRequest, _catalog_service_pb2.ListCatalogEntriesResponse]  # type: ignore[assignment]
     """Shows the catalogue in force, kind by kind.
+
+    Role: admin. Pages follow AIP-158.
+    """
+    ListCatalogVersions: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCatalogVersionsRequest, _catalog_service_pb2.ListCatalogVersionsResponse]  # type: ignore[assignment]
+    """Lists the versions of the catalogue, newest first, those that wait for their day included.
+
+    Role: admin. Pages follow AIP-158.
+    """
+    DiffCatalogVersions: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.DiffCatalogVersionsRequest, _catalog_service_pb2.DiffCatalogVersionsResponse]  # type: ignore[assignment]
+    """Shows what differs between two versions.
+
+    Role: admin. NOT_FOUND for an unknown version.
+    """
+    ActivateCatalog: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ActivateCatalogRequest, _catalog_service_pb2.ActivateCatalogResponse]  # type: ignore[assignment]
+    """Gives an import that waits another day, activates it at once, or cancels it.
+
+    Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+    """
+    RollBackCatalog: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RollBackCatalogRequest, _catalog_service_pb2.RollBackCatalogResponse]  # type: ignore[assignment]
+    """Makes a new version with the content of a former one.
+
+    Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+    """
+    ListUnmappedCodes: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListUnmappedCodesRequest, _catalog_service_pb2.ListUnmappedCodesResponse]  # type: ignore[assignment]
+    """Lists codes that no mapping leads to an item, by institution, the most frequent first.
 
     Role: admin. Pages follow AIP-158.
     """
@@ -177,6 +227,61 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListCatalogEntriesResponse, _abc.Awaitable[_catalog_service_pb2.ListCatalogEntriesResponse]]:
         """Shows the catalogue in force, kind by kind.
+
+        Role: admin. Pages follow AIP-158.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCatalogVersions(
+        self,
+        request: _catalog_service_pb2.ListCatalogVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.ListCatalogVersionsResponse, _abc.Awaitable[_catalog_service_pb2.ListCatalogVersionsResponse]]:
+        """Lists the versions of the catalogue, newest first, those that wait for their day included.
+
+        Role: admin. Pages follow AIP-158.
+        """
+
+    @_abc_1.abstractmethod
+    def DiffCatalogVersions(
+        self,
+        request: _catalog_service_pb2.DiffCatalogVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.DiffCatalogVersionsResponse, _abc.Awaitable[_catalog_service_pb2.DiffCatalogVersionsResponse]]:
+        """Shows what differs between two versions.
+
+        Role: admin. NOT_FOUND for an unknown version.
+        """
+
+    @_abc_1.abstractmethod
+    def ActivateCatalog(
+        self,
+        request: _catalog_service_pb2.ActivateCatalogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.ActivateCatalogResponse, _abc.Awaitable[_catalog_service_pb2.ActivateCatalogResponse]]:
+        """Gives an import that waits another day, activates it at once, or cancels it.
+
+        Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+        """
+
+    @_abc_1.abstractmethod
+    def RollBackCatalog(
+        self,
+        request: _catalog_service_pb2.RollBackCatalogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.RollBackCatalogResponse, _abc.Awaitable[_catalog_service_pb2.RollBackCatalogResponse]]:
+        """Makes a new version with the content of a former one.
+
+        Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+        """
+
+    @_abc_1.abstractmethod
+    def ListUnmappedCodes(
+        self,
+        request: _catalog_service_pb2.ListUnmappedCodesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.ListUnmappedCodesResponse, _abc.Awaitable[_catalog_service_pb2.ListUnmappedCodesResponse]]:
+        """Lists codes that no mapping leads to an item, by institution, the most frequent first.
 
         Role: admin. Pages follow AIP-158.
         """

@@ -153,3 +153,21 @@ class UndoPatientStepResponse(_message.Message):
     STEP_FIELD_NUMBER: _ClassVar[int]
     step: PatientStep
     def __init__(self, step: _Optional[_Union[PatientStep, _Mapping]] = ...) -> None: ...
+
+class WithholdReportRequest(_message.Message):
+    __slots__ = ("report_id", "lift", "reason")
+    REPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    LIFT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    report_id: str
+    lift: bool
+    reason: str
+    def __init__(self, report_id: _Optional[str] = ..., lift: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class WithholdReportResponse(_message.Message):
+    __slots__ = ("withheld", "notified")
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    NOTIFIED_FIELD_NUMBER: _ClassVar[int]
+    withheld: bool
+    notified: int
+    def __init__(self, withheld: _Optional[bool] = ..., notified: _Optional[int] = ...) -> None: ...

@@ -67,6 +67,11 @@ class PatientServiceStub:
                 request_serializer=hutong_dot_v1_dot_patient__service__pb2.UndoPatientStepRequest.SerializeToString,
                 response_deserializer=hutong_dot_v1_dot_patient__service__pb2.UndoPatientStepResponse.FromString,
                 _registered_method=True)
+        self.WithholdReport = channel.unary_unary(
+                '/hutong.v1.PatientService/WithholdReport',
+                request_serializer=hutong_dot_v1_dot_patient__service__pb2.WithholdReportRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_patient__service__pb2.WithholdReportResponse.FromString,
+                _registered_method=True)
 
 
 class PatientServiceServicer:
@@ -129,6 +134,15 @@ class PatientServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WithholdReport(self, request, context):
+        """Hides one report at once from every answer, or shows it again.
+
+        Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PatientServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +175,11 @@ def add_PatientServiceServicer_to_server(servicer, server):
                     servicer.UndoPatientStep,
                     request_deserializer=hutong_dot_v1_dot_patient__service__pb2.UndoPatientStepRequest.FromString,
                     response_serializer=hutong_dot_v1_dot_patient__service__pb2.UndoPatientStepResponse.SerializeToString,
+            ),
+            'WithholdReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithholdReport,
+                    request_deserializer=hutong_dot_v1_dot_patient__service__pb2.WithholdReportRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_patient__service__pb2.WithholdReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -328,6 +347,33 @@ class PatientService:
             '/hutong.v1.PatientService/UndoPatientStep',
             hutong_dot_v1_dot_patient__service__pb2.UndoPatientStepRequest.SerializeToString,
             hutong_dot_v1_dot_patient__service__pb2.UndoPatientStepResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithholdReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.PatientService/WithholdReport',
+            hutong_dot_v1_dot_patient__service__pb2.WithholdReportRequest.SerializeToString,
+            hutong_dot_v1_dot_patient__service__pb2.WithholdReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,11 @@ class PatientServiceStub:
 
     Role: admin. FAILED_PRECONDITION when it was undone already.
     """
+    WithholdReport: _grpc.UnaryUnaryMultiCallable[_patient_service_pb2.WithholdReportRequest, _patient_service_pb2.WithholdReportResponse]
+    """Hides one report at once from every answer, or shows it again.
+
+    Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
+    """
 
 @_typing.type_check_only
 class PatientServiceAsyncStub(PatientServiceStub):
@@ -104,6 +109,11 @@ class PatientServiceAsyncStub(PatientServiceStub):
     """Undoes one step.
 
     Role: admin. FAILED_PRECONDITION when it was undone already.
+    """
+    WithholdReport: _aio.UnaryUnaryMultiCallable[_patient_service_pb2.WithholdReportRequest, _patient_service_pb2.WithholdReportResponse]  # type: ignore[assignment]
+    """Hides one report at once from every answer, or shows it again.
+
+    Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
     """
 
 class PatientServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -176,6 +186,17 @@ class PatientServiceServicer(metaclass=_abc_1.ABCMeta):
         """Undoes one step.
 
         Role: admin. FAILED_PRECONDITION when it was undone already.
+        """
+
+    @_abc_1.abstractmethod
+    def WithholdReport(
+        self,
+        request: _patient_service_pb2.WithholdReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patient_service_pb2.WithholdReportResponse, _abc.Awaitable[_patient_service_pb2.WithholdReportResponse]]:
+        """Hides one report at once from every answer, or shows it again.
+
+        Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
         """
 
 def add_PatientServiceServicer_to_server(servicer: PatientServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

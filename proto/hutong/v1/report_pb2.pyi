@@ -57,6 +57,23 @@ class NotReusableReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOT_REUSABLE_REASON_PATIENT_IN_DOUBT: _ClassVar[NotReusableReason]
     NOT_REUSABLE_REASON_OWN_INSTITUTION: _ClassVar[NotReusableReason]
     NOT_REUSABLE_REASON_ALREADY_DECIDED: _ClassVar[NotReusableReason]
+
+class TraceSubject(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRACE_SUBJECT_UNSPECIFIED: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_PATIENT: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_STATUS: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_VALUE: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_MAPPING: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_ITEM: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_SPECIMEN: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_BODY_PART_OR_METHOD: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_WINDOW: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_IMAGES: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_DIRECTION: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_GRANT: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_ASKER: _ClassVar[TraceSubject]
+    TRACE_SUBJECT_OVERRIDE: _ClassVar[TraceSubject]
 SPECIALTY_UNSPECIFIED: Specialty
 SPECIALTY_LABORATORY: Specialty
 SPECIALTY_EXAMINATION: Specialty
@@ -93,6 +110,20 @@ NOT_REUSABLE_REASON_IDENTITY_DISPUTED: NotReusableReason
 NOT_REUSABLE_REASON_PATIENT_IN_DOUBT: NotReusableReason
 NOT_REUSABLE_REASON_OWN_INSTITUTION: NotReusableReason
 NOT_REUSABLE_REASON_ALREADY_DECIDED: NotReusableReason
+TRACE_SUBJECT_UNSPECIFIED: TraceSubject
+TRACE_SUBJECT_PATIENT: TraceSubject
+TRACE_SUBJECT_STATUS: TraceSubject
+TRACE_SUBJECT_VALUE: TraceSubject
+TRACE_SUBJECT_MAPPING: TraceSubject
+TRACE_SUBJECT_ITEM: TraceSubject
+TRACE_SUBJECT_SPECIMEN: TraceSubject
+TRACE_SUBJECT_BODY_PART_OR_METHOD: TraceSubject
+TRACE_SUBJECT_WINDOW: TraceSubject
+TRACE_SUBJECT_IMAGES: TraceSubject
+TRACE_SUBJECT_DIRECTION: TraceSubject
+TRACE_SUBJECT_GRANT: TraceSubject
+TRACE_SUBJECT_ASKER: TraceSubject
+TRACE_SUBJECT_OVERRIDE: TraceSubject
 
 class PatientIdentifier(_message.Message):
     __slots__ = ("system", "value", "assigner")
@@ -245,7 +276,7 @@ class ItemRef(_message.Message):
     def __init__(self, code: _Optional[str] = ..., name_zh: _Optional[str] = ..., name_en: _Optional[str] = ..., specialty: _Optional[_Union[Specialty, str]] = ...) -> None: ...
 
 class ResultEntry(_message.Message):
-    __slots__ = ("report_id", "item", "issuer", "taken_at", "taken_at_is_issue_time", "detail", "status", "reusable", "valid_until", "mark", "reasons", "critical", "result_index")
+    __slots__ = ("report_id", "item", "issuer", "taken_at", "taken_at_is_issue_time", "detail", "status", "reusable", "valid_until", "mark", "reasons", "critical", "result_index", "trace")
     REPORT_ID_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
     ISSUER_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +290,7 @@ class ResultEntry(_message.Message):
     REASONS_FIELD_NUMBER: _ClassVar[int]
     CRITICAL_FIELD_NUMBER: _ClassVar[int]
     RESULT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     report_id: str
     item: ItemRef
     issuer: InstitutionRef
@@ -272,7 +304,24 @@ class ResultEntry(_message.Message):
     reasons: _containers.RepeatedScalarFieldContainer[NotReusableReason]
     critical: bool
     result_index: int
-    def __init__(self, report_id: _Optional[str] = ..., item: _Optional[_Union[ItemRef, _Mapping]] = ..., issuer: _Optional[_Union[InstitutionRef, _Mapping]] = ..., taken_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_at_is_issue_time: _Optional[bool] = ..., detail: _Optional[_Union[ResultDetail, _Mapping]] = ..., status: _Optional[str] = ..., reusable: _Optional[bool] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., mark: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[NotReusableReason, str]]] = ..., critical: _Optional[bool] = ..., result_index: _Optional[int] = ...) -> None: ...
+    trace: _containers.RepeatedCompositeFieldContainer[TraceStep]
+    def __init__(self, report_id: _Optional[str] = ..., item: _Optional[_Union[ItemRef, _Mapping]] = ..., issuer: _Optional[_Union[InstitutionRef, _Mapping]] = ..., taken_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_at_is_issue_time: _Optional[bool] = ..., detail: _Optional[_Union[ResultDetail, _Mapping]] = ..., status: _Optional[str] = ..., reusable: _Optional[bool] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., mark: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[NotReusableReason, str]]] = ..., critical: _Optional[bool] = ..., result_index: _Optional[int] = ..., trace: _Optional[_Iterable[_Union[TraceStep, _Mapping]]] = ...) -> None: ...
+
+class TraceStep(_message.Message):
+    __slots__ = ("subject", "passed", "entry_kind", "entry_key", "detail", "reason")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_KIND_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_KEY_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    subject: TraceSubject
+    passed: bool
+    entry_kind: str
+    entry_key: str
+    detail: str
+    reason: NotReusableReason
+    def __init__(self, subject: _Optional[_Union[TraceSubject, str]] = ..., passed: _Optional[bool] = ..., entry_kind: _Optional[str] = ..., entry_key: _Optional[str] = ..., detail: _Optional[str] = ..., reason: _Optional[_Union[NotReusableReason, str]] = ...) -> None: ...
 
 class NewerResult(_message.Message):
     __slots__ = ("taken_at", "issuer", "reasons", "critical", "report_id", "status")

@@ -53,6 +53,46 @@ class ReuseServiceStub:
                 request_serializer=hutong_dot_v1_dot_reuse__service__pb2.GetReportRequest.SerializeToString,
                 response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.GetReportResponse.FromString,
                 _registered_method=True)
+        self.CheckOrders = channel.unary_unary(
+                '/hutong.v1.ReuseService/CheckOrders',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.CheckOrdersRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.CheckOrdersResponse.FromString,
+                _registered_method=True)
+        self.RecordDecisions = channel.unary_unary(
+                '/hutong.v1.ReuseService/RecordDecisions',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.RecordDecisionsRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.RecordDecisionsResponse.FromString,
+                _registered_method=True)
+        self.ReportPromptEvents = channel.unary_unary(
+                '/hutong.v1.ReuseService/ReportPromptEvents',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.ReportPromptEventsRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.ReportPromptEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchNotices = channel.unary_stream(
+                '/hutong.v1.ReuseService/WatchNotices',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.WatchNoticesRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.WatchNoticesResponse.FromString,
+                _registered_method=True)
+        self.ListNotices = channel.unary_unary(
+                '/hutong.v1.ReuseService/ListNotices',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.ListNoticesRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.ListNoticesResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeNotice = channel.unary_unary(
+                '/hutong.v1.ReuseService/AcknowledgeNotice',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.AcknowledgeNoticeRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.AcknowledgeNoticeResponse.FromString,
+                _registered_method=True)
+        self.GetTrend = channel.unary_unary(
+                '/hutong.v1.ReuseService/GetTrend',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.GetTrendRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.GetTrendResponse.FromString,
+                _registered_method=True)
+        self.ExplainItem = channel.unary_unary(
+                '/hutong.v1.ReuseService/ExplainItem',
+                request_serializer=hutong_dot_v1_dot_reuse__service__pb2.ExplainItemRequest.SerializeToString,
+                response_deserializer=hutong_dot_v1_dot_reuse__service__pb2.ExplainItemResponse.FromString,
+                _registered_method=True)
 
 
 class ReuseServiceServicer:
@@ -100,6 +140,84 @@ class ReuseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckOrders(self, request, context):
+        """Says, for orders about to be signed, which earlier results satisfy them, and how far.
+
+        Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
+        request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
+        the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordDecisions(self, request, context):
+        """Records what doctors decided on lines of prompts.
+
+        Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
+        recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
+        decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportPromptEvents(self, request, context):
+        """Says what happened to prompts on screen.
+
+        Role: emr. Idempotent; late events are accepted. Returns no patient data.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchNotices(self, request, context):
+        """Streams notices about reports that the institution relied on, each until it is acknowledged.
+
+        Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+        INVALID_ARGUMENT for a resume token of another institution.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNotices(self, request, context):
+        """Lists notices.
+
+        Role: emr. Oldest first. Pages follow AIP-158.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeNotice(self, request, context):
+        """Acknowledges a notice: it is not delivered again.
+
+        Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrend(self, request, context):
+        """One item of one patient across institutions over time.
+
+        Role: emr. NOT_FOUND for an item that the catalogue does not have; errors as OpenChart; INVALID_ARGUMENT also for
+        a unit that is not UCUM.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainItem(self, request, context):
+        """How the verdicts on the results of one item were reached, rule by rule.
+
+        Role: emr. Errors as OpenChart.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReuseServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -117,6 +235,46 @@ def add_ReuseServiceServicer_to_server(servicer, server):
                     servicer.GetReport,
                     request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.GetReportRequest.FromString,
                     response_serializer=hutong_dot_v1_dot_reuse__service__pb2.GetReportResponse.SerializeToString,
+            ),
+            'CheckOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckOrders,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.CheckOrdersRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.CheckOrdersResponse.SerializeToString,
+            ),
+            'RecordDecisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordDecisions,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.RecordDecisionsRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.RecordDecisionsResponse.SerializeToString,
+            ),
+            'ReportPromptEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportPromptEvents,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.ReportPromptEventsRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.ReportPromptEventsResponse.SerializeToString,
+            ),
+            'WatchNotices': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchNotices,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.WatchNoticesRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.WatchNoticesResponse.SerializeToString,
+            ),
+            'ListNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotices,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.ListNoticesRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.ListNoticesResponse.SerializeToString,
+            ),
+            'AcknowledgeNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeNotice,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.AcknowledgeNoticeRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.AcknowledgeNoticeResponse.SerializeToString,
+            ),
+            'GetTrend': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrend,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.GetTrendRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.GetTrendResponse.SerializeToString,
+            ),
+            'ExplainItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainItem,
+                    request_deserializer=hutong_dot_v1_dot_reuse__service__pb2.ExplainItemRequest.FromString,
+                    response_serializer=hutong_dot_v1_dot_reuse__service__pb2.ExplainItemResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -204,6 +362,222 @@ class ReuseService:
             '/hutong.v1.ReuseService/GetReport',
             hutong_dot_v1_dot_reuse__service__pb2.GetReportRequest.SerializeToString,
             hutong_dot_v1_dot_reuse__service__pb2.GetReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/CheckOrders',
+            hutong_dot_v1_dot_reuse__service__pb2.CheckOrdersRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.CheckOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/RecordDecisions',
+            hutong_dot_v1_dot_reuse__service__pb2.RecordDecisionsRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.RecordDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportPromptEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/ReportPromptEvents',
+            hutong_dot_v1_dot_reuse__service__pb2.ReportPromptEventsRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.ReportPromptEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hutong.v1.ReuseService/WatchNotices',
+            hutong_dot_v1_dot_reuse__service__pb2.WatchNoticesRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.WatchNoticesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/ListNotices',
+            hutong_dot_v1_dot_reuse__service__pb2.ListNoticesRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.ListNoticesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/AcknowledgeNotice',
+            hutong_dot_v1_dot_reuse__service__pb2.AcknowledgeNoticeRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.AcknowledgeNoticeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/GetTrend',
+            hutong_dot_v1_dot_reuse__service__pb2.GetTrendRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.GetTrendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hutong.v1.ReuseService/ExplainItem',
+            hutong_dot_v1_dot_reuse__service__pb2.ExplainItemRequest.SerializeToString,
+            hutong_dot_v1_dot_reuse__service__pb2.ExplainItemResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,52 @@ class ReuseServiceStub:
     conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
     with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
     """
+    CheckOrders: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.CheckOrdersRequest, _reuse_service_pb2.CheckOrdersResponse]
+    """Says, for orders about to be signed, which earlier results satisfy them, and how far.
+
+    Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
+    request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
+    the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+    """
+    RecordDecisions: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.RecordDecisionsRequest, _reuse_service_pb2.RecordDecisionsResponse]
+    """Records what doctors decided on lines of prompts.
+
+    Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
+    recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
+    decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+    """
+    ReportPromptEvents: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.ReportPromptEventsRequest, _reuse_service_pb2.ReportPromptEventsResponse]
+    """Says what happened to prompts on screen.
+
+    Role: emr. Idempotent; late events are accepted. Returns no patient data.
+    """
+    WatchNotices: _grpc.UnaryStreamMultiCallable[_reuse_service_pb2.WatchNoticesRequest, _reuse_service_pb2.WatchNoticesResponse]
+    """Streams notices about reports that the institution relied on, each until it is acknowledged.
+
+    Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+    INVALID_ARGUMENT for a resume token of another institution.
+    """
+    ListNotices: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.ListNoticesRequest, _reuse_service_pb2.ListNoticesResponse]
+    """Lists notices.
+
+    Role: emr. Oldest first. Pages follow AIP-158.
+    """
+    AcknowledgeNotice: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.AcknowledgeNoticeRequest, _reuse_service_pb2.AcknowledgeNoticeResponse]
+    """Acknowledges a notice: it is not delivered again.
+
+    Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+    """
+    GetTrend: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.GetTrendRequest, _reuse_service_pb2.GetTrendResponse]
+    """One item of one patient across institutions over time.
+
+    Role: emr. NOT_FOUND for an item that the catalogue does not have; errors as OpenChart; INVALID_ARGUMENT also for
+    a unit that is not UCUM.
+    """
+    ExplainItem: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.ExplainItemRequest, _reuse_service_pb2.ExplainItemResponse]
+    """How the verdicts on the results of one item were reached, rule by rule.
+
+    Role: emr. Errors as OpenChart.
+    """
 
 @_typing.type_check_only
 class ReuseServiceAsyncStub(ReuseServiceStub):
@@ -98,6 +144,52 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
     A report of which only some results may be seen is answered with these, and without document, images and
     conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
     with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
+    """
+    CheckOrders: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.CheckOrdersRequest, _reuse_service_pb2.CheckOrdersResponse]  # type: ignore[assignment]
+    """Says, for orders about to be signed, which earlier results satisfy them, and how far.
+
+    Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
+    request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
+    the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+    """
+    RecordDecisions: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.RecordDecisionsRequest, _reuse_service_pb2.RecordDecisionsResponse]  # type: ignore[assignment]
+    """Records what doctors decided on lines of prompts.
+
+    Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
+    recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
+    decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+    """
+    ReportPromptEvents: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.ReportPromptEventsRequest, _reuse_service_pb2.ReportPromptEventsResponse]  # type: ignore[assignment]
+    """Says what happened to prompts on screen.
+
+    Role: emr. Idempotent; late events are accepted. Returns no patient data.
+    """
+    WatchNotices: _aio.UnaryStreamMultiCallable[_reuse_service_pb2.WatchNoticesRequest, _reuse_service_pb2.WatchNoticesResponse]  # type: ignore[assignment]
+    """Streams notices about reports that the institution relied on, each until it is acknowledged.
+
+    Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+    INVALID_ARGUMENT for a resume token of another institution.
+    """
+    ListNotices: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.ListNoticesRequest, _reuse_service_pb2.ListNoticesResponse]  # type: ignore[assignment]
+    """Lists notices.
+
+    Role: emr. Oldest first. Pages follow AIP-158.
+    """
+    AcknowledgeNotice: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.AcknowledgeNoticeRequest, _reuse_service_pb2.AcknowledgeNoticeResponse]  # type: ignore[assignment]
+    """Acknowledges a notice: it is not delivered again.
+
+    Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+    """
+    GetTrend: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.GetTrendRequest, _reuse_service_pb2.GetTrendResponse]  # type: ignore[assignment]
+    """One item of one patient across institutions over time.
+
+    Role: emr. NOT_FOUND for an item that the catalogue does not have; errors as OpenChart; INVALID_ARGUMENT also for
+    a unit that is not UCUM.
+    """
+    ExplainItem: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.ExplainItemRequest, _reuse_service_pb2.ExplainItemResponse]  # type: ignore[assignment]
+    """How the verdicts on the results of one item were reached, rule by rule.
+
+    Role: emr. Errors as OpenChart.
     """
 
 class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -149,6 +241,100 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
         A report of which only some results may be seen is answered with these, and without document, images and
         conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
         with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckOrders(
+        self,
+        request: _reuse_service_pb2.CheckOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.CheckOrdersResponse, _abc.Awaitable[_reuse_service_pb2.CheckOrdersResponse]]:
+        """Says, for orders about to be signed, which earlier results satisfy them, and how far.
+
+        Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
+        request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
+        the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordDecisions(
+        self,
+        request: _reuse_service_pb2.RecordDecisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.RecordDecisionsResponse, _abc.Awaitable[_reuse_service_pb2.RecordDecisionsResponse]]:
+        """Records what doctors decided on lines of prompts.
+
+        Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
+        recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
+        decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportPromptEvents(
+        self,
+        request: _reuse_service_pb2.ReportPromptEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.ReportPromptEventsResponse, _abc.Awaitable[_reuse_service_pb2.ReportPromptEventsResponse]]:
+        """Says what happened to prompts on screen.
+
+        Role: emr. Idempotent; late events are accepted. Returns no patient data.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchNotices(
+        self,
+        request: _reuse_service_pb2.WatchNoticesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_reuse_service_pb2.WatchNoticesResponse], _abc.AsyncIterator[_reuse_service_pb2.WatchNoticesResponse]]:
+        """Streams notices about reports that the institution relied on, each until it is acknowledged.
+
+        Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+        INVALID_ARGUMENT for a resume token of another institution.
+        """
+
+    @_abc_1.abstractmethod
+    def ListNotices(
+        self,
+        request: _reuse_service_pb2.ListNoticesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.ListNoticesResponse, _abc.Awaitable[_reuse_service_pb2.ListNoticesResponse]]:
+        """Lists notices.
+
+        Role: emr. Oldest first. Pages follow AIP-158.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeNotice(
+        self,
+        request: _reuse_service_pb2.AcknowledgeNoticeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.AcknowledgeNoticeResponse, _abc.Awaitable[_reuse_service_pb2.AcknowledgeNoticeResponse]]:
+        """Acknowledges a notice: it is not delivered again.
+
+        Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTrend(
+        self,
+        request: _reuse_service_pb2.GetTrendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.GetTrendResponse, _abc.Awaitable[_reuse_service_pb2.GetTrendResponse]]:
+        """One item of one patient across institutions over time.
+
+        Role: emr. NOT_FOUND for an item that the catalogue does not have; errors as OpenChart; INVALID_ARGUMENT also for
+        a unit that is not UCUM.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainItem(
+        self,
+        request: _reuse_service_pb2.ExplainItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reuse_service_pb2.ExplainItemResponse, _abc.Awaitable[_reuse_service_pb2.ExplainItemResponse]]:
+        """How the verdicts on the results of one item were reached, rule by rule.
+
+        Role: emr. Errors as OpenChart.
         """
 
 def add_ReuseServiceServicer_to_server(servicer: ReuseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

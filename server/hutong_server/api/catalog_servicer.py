@@ -11,6 +11,7 @@ from hutong_server.api.convert import Faults, instant
 from hutong_server.api.convert_catalog import SCOPES, code_in, imported_out, institution_in, institution_out
 from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
+from hutong_server.api.rule_history_methods import RuleHistoryMethods
 from hutong_server.catalog import check_references, diff, read_catalog
 from hutong_server.usecases.import_catalog import ImportCatalog, Imported, import_catalog, preview
 from hutong_server.usecases.institutions import (
@@ -28,7 +29,7 @@ MAX_FILES = 200
 PAGE, LARGEST_PAGE = 100, 1000
 
 
-class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
+class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServiceServicer):
     """hutong.v1.CatalogService."""
 
     def __init__(self, parts: Parts) -> None:

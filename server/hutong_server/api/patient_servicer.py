@@ -11,6 +11,7 @@ from hutong_server.api.convert import Faults, identifier_in
 from hutong_server.api.convert_patients import HELD, RECORD, STEP, SealedKeys, held_out, person_out, step_out
 from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
+from hutong_server.api.withhold_methods import WithholdMethods
 from hutong_server.domain.person import Demographics
 from hutong_server.store.base import PatientStep, Writer
 from hutong_server.usecases.asking import PatientQuery, tokens_of
@@ -23,7 +24,7 @@ MAX_REASON = 1000
 PAGE, LARGEST_PAGE = 20, 100
 
 
-class PatientServicer(patient_service_pb2_grpc.PatientServiceServicer):
+class PatientServicer(WithholdMethods, patient_service_pb2_grpc.PatientServiceServicer):
     """hutong.v1.PatientService."""
 
     def __init__(self, parts: Parts) -> None:

@@ -15,6 +15,7 @@ _EMR: Final = frozenset({Role.EMR})
 _ADMIN: Final = frozenset({Role.ADMIN})
 _OF_PATIENTS: Final = frozenset({Role.EMR, Role.PORTAL})
 _REVIEWERS: Final = frozenset({Role.ADMIN, Role.SUPERVISOR})
+_COUNTED: Final = frozenset({Role.EMR, Role.ADMIN, Role.SUPERVISOR})
 _AUDITORS: Final = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.PORTAL})
 
 ROLES: Final[dict[str, frozenset[Role]]] = {
@@ -24,18 +25,32 @@ ROLES: Final[dict[str, frozenset[Role]]] = {
     "/hutong.v1.ReuseService/OpenChart": _EMR,
     "/hutong.v1.ReuseService/ListReports": _EMR,
     "/hutong.v1.ReuseService/GetReport": _EMR,
+    "/hutong.v1.ReuseService/CheckOrders": _EMR,
+    "/hutong.v1.ReuseService/RecordDecisions": _EMR,
+    "/hutong.v1.ReuseService/ReportPromptEvents": _EMR,
+    "/hutong.v1.ReuseService/WatchNotices": _EMR,
+    "/hutong.v1.ReuseService/ListNotices": _EMR,
+    "/hutong.v1.ReuseService/AcknowledgeNotice": _EMR,
+    "/hutong.v1.ReuseService/GetTrend": _EMR,
+    "/hutong.v1.ReuseService/ExplainItem": _EMR,
     "/hutong.v1.CatalogService/PutInstitution": _ADMIN,
     "/hutong.v1.CatalogService/ListInstitutions": _ADMIN,
     "/hutong.v1.CatalogService/GetInstitution": _ADMIN,
     "/hutong.v1.CatalogService/SuspendInstitution": _ADMIN,
     "/hutong.v1.CatalogService/ImportCatalog": _ADMIN,
     "/hutong.v1.CatalogService/ListCatalogEntries": _ADMIN,
+    "/hutong.v1.CatalogService/ListCatalogVersions": _ADMIN,
+    "/hutong.v1.CatalogService/DiffCatalogVersions": _ADMIN,
+    "/hutong.v1.CatalogService/ActivateCatalog": _ADMIN,
+    "/hutong.v1.CatalogService/RollBackCatalog": _ADMIN,
+    "/hutong.v1.CatalogService/ListUnmappedCodes": _ADMIN,
     "/hutong.v1.PatientService/ListHeldReports": _ADMIN,
     "/hutong.v1.PatientService/ShowPatient": _ADMIN,
     "/hutong.v1.PatientService/PlaceHeldReport": _ADMIN,
     "/hutong.v1.PatientService/LinkPatients": _ADMIN,
     "/hutong.v1.PatientService/UnlinkPatient": _ADMIN,
     "/hutong.v1.PatientService/UndoPatientStep": _ADMIN,
+    "/hutong.v1.PatientService/WithholdReport": _ADMIN,
     "/hutong.v1.ConsentService/PutDirective": _OF_PATIENTS,
     "/hutong.v1.ConsentService/RevokeDirective": _OF_PATIENTS,
     "/hutong.v1.ConsentService/ListDirectives": _OF_PATIENTS,
@@ -49,6 +64,9 @@ ROLES: Final[dict[str, frozenset[Role]]] = {
     "/hutong.v1.CertificateService/DecideEnrollment": _ADMIN,
     "/hutong.v1.CertificateService/ListCertificates": _ADMIN,
     "/hutong.v1.CertificateService/RevokeCertificate": _ADMIN,
+    "/hutong.v1.StatisticsService/GetStatistics": _COUNTED,
+    "/hutong.v1.StatisticsService/ListStatisticsRows": _COUNTED,
+    "/hutong.v1.StatisticsService/ListFeedFreshness": _COUNTED,
     "/grpc.health.v1.Health/Check": EVERY_ROLE,
     "/grpc.health.v1.Health/List": EVERY_ROLE,
     "/grpc.health.v1.Health/Watch": EVERY_ROLE,

@@ -37,6 +37,9 @@ _PATIENCE = 1.0
 _KINDS = 4096
 """Kinds of shed calls that are counted apart at a time."""
 
+HANDSHAKE = "TlsHandshake"
+"""Stands for the method where no call was made."""
+
 _Kind = tuple[str, str, str, str, str]
 
 
@@ -99,10 +102,17 @@ class RefusalRecord:
                 extra={"request_id": call.request_id, "reason": reason.value, "error_type": type(error).__name__},
             )
 
+    def count_handshake(self, reason: str) -> None:
+        """A TLS handshake failed: nobody knows whose it was."""
+        self._add(("", "", "", HANDSHAKE, reason))
+
     def _count(self, call: Call, reason: Reason) -> None:
         kind = _kind(call, reason)
         if len(self._shed) >= _KINDS and kind not in self._shed:
             kind = ("", "", "", call.method.rpartition("/")[2], reason.value)
+        self._add(kind)
+
+    def _add(self, kind: _Kind) -> None:
         self._shed[kind] += 1
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(TOGETHER, self._write_counts)

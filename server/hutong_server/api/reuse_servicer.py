@@ -9,8 +9,13 @@ from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
 from hutong_server.api import call
 from hutong_server.api.convert import Faults, instant
 from hutong_server.api.convert_reuse import Asker, chart_out, context_in, list_out, patient_in, report_out
+from hutong_server.api.decision_methods import DecisionMethods
+from hutong_server.api.explanation_methods import ExplanationMethods
+from hutong_server.api.notice_methods import NoticeMethods
+from hutong_server.api.order_methods import OrderMethods
 from hutong_server.api.parts import Parts
 from hutong_server.api.refusals import keeping_refusals
+from hutong_server.api.trend_methods import TrendMethods
 from hutong_server.store.base import ReportFilter
 from hutong_server.usecases.gate import Passed
 from hutong_server.usecases.get_report import GetReport, get_report
@@ -24,8 +29,15 @@ PROMPT_ID = "prompt"
 MAX_REQUEST_ID = 128
 
 
-class ReuseServicer(reuse_service_pb2_grpc.ReuseServiceServicer):
-    """hutong.v1.ReuseService."""
+class ReuseServicer(
+    OrderMethods,
+    DecisionMethods,
+    NoticeMethods,
+    TrendMethods,
+    ExplanationMethods,
+    reuse_service_pb2_grpc.ReuseServiceServicer,
+):
+    """hutong.v1.ReuseService: charts, lists and reports here, the other methods where they are inherited from."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

@@ -22,6 +22,8 @@ from hutong.v1 import (
     registry_service_pb2_grpc,
     reuse_service_pb2,
     reuse_service_pb2_grpc,
+    statistics_service_pb2,
+    statistics_service_pb2_grpc,
 )
 
 from hutong_server.api.admission import CallLimits
@@ -37,6 +39,7 @@ from hutong_server.api.patient_servicer import PatientServicer
 from hutong_server.api.refusal_record import RefusalRecord
 from hutong_server.api.registry_servicer import RegistryServicer
 from hutong_server.api.reuse_servicer import ReuseServicer
+from hutong_server.api.statistics_servicer import StatisticsServicer
 from hutong_server.api.streams import OpenStreams
 
 SERVICES = tuple(
@@ -49,6 +52,7 @@ SERVICES = tuple(
         certificate_service_pb2,
         consent_service_pb2,
         audit_service_pb2,
+        statistics_service_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()
 )
@@ -137,6 +141,7 @@ class RegistryServer:
         certificate_service_pb2_grpc.add_CertificateServiceServicer_to_server(CertificateServicer(parts), server)
         consent_service_pb2_grpc.add_ConsentServiceServicer_to_server(ConsentServicer(parts), server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(parts), server)
+        statistics_service_pb2_grpc.add_StatisticsServiceServicer_to_server(StatisticsServicer(parts), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
 
@@ -145,6 +150,10 @@ class RegistryServer:
         self.port = self._server.add_secure_port(self._options.listen, self._options.credentials)
         await self._health.look()
         await self._server.start()
+
+    def handshake_failed(self, reason: str) -> None:
+        """Puts a connection on record that never became one, counted with the others of this second."""
+        self._refusals.count_handshake(reason)
 
     async def drain(self) -> None:
         """Ends in good order: tells health, takes no new calls, lets those in flight finish, ends the streams."""

@@ -230,8 +230,13 @@ class Prompt:
     at: Instant
     outcome: str
     rules_version: int
-    lines: tuple[tuple[str, bytes, int], ...]
-    """(item code, report id, result index) of each line."""
+    lines: tuple[tuple[str, bytes, int, str, int], ...]
+    """(item code, report id, result index, code of the issuer, version of the report) of each line."""
+    kind: str = "chart"
+    """chart or order."""
+    department: str = ""
+    encounter: bytes = b""
+    """Digest of the visit within the institution (see asking.encounter_of)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +304,9 @@ class Reader(CertificateReader, Protocol):
         """The persons that the tokens lead to, each whole, by key. Placed held records are part of their person."""
 
     def person_of(self, key: PatientKey) -> Person | None: ...
+    def prompts(self, prompt_id: bytes) -> list[Prompt]:
+        """What stands under this id, the newest first: one, or one for each person that repeats were answered from."""
+
     def reports(self, keys: Sequence[PatientKey], only: ReportFilter | None = None) -> list[StoredReport]:
         """Index rows under these keys, any order: one indexed range read per key. Held and moved reports are absent."""
 

@@ -1,6 +1,8 @@
 """What was shown to whom: prompts and access records."""
 
-from sqlalchemy import bindparam, select
+import time
+
+from sqlalchemy import bindparam, func, select
 
 from hutong_server.store import tables
 from hutong_server.store.base import AccessRecord, Prompt
@@ -8,7 +10,7 @@ from hutong_server.store.leaves import access_of
 from hutong_server.store.ledger import leaf_context, record_context
 from hutong_server.store.packing import pack, part_keys, unpack
 from hutong_server.store.statements import Statement, upsert
-from hutong_server.store.transaction import Transaction
+from hutong_server.store.transaction import Row, Transaction
 
 _PROMPT = b"prompt"
 
@@ -20,7 +22,11 @@ _RECORDS = Statement(
     .order_by(_access.record_id)
     .limit(bindparam("limit"))
 )
-_PROMPTS = Statement(select(tables.prompt).where(tables.prompt.c.prompt_id == bindparam("of_id")))
+_PROMPTS = Statement(
+    select(tables.prompt)
+    .where(tables.prompt.c.prompt_id == bindparam("of_id"))
+    .order_by(func.coalesce(tables.prompt.c.recorded, tables.prompt.c.at).desc())
+)
 
 
 def put_prompt(tx: Transaction, prompt: Prompt) -> None:
@@ -35,17 +41,34 @@ def put_prompt(tx: Transaction, prompt: Prompt) -> None:
         outcome=prompt.outcome,
         rules_version=prompt.rules_version,
         lines=tx.sealer.seal(pack(prompt.lines), _PROMPT + prompt.prompt_id + key),
+        kind=prompt.kind,
+        department=prompt.department,
+        encounter=prompt.encounter,
+        recorded=int(time.time() * 1000),
     )
 
 
 def prompts(tx: Transaction, prompt_id: bytes) -> list[Prompt]:
-    """What stands under this id: one, or one for each person that repeats were answered from."""
-    return [
-        Prompt(
-            found, institution, key or None, at, outcome, rules, unpack(tx.sealer.open(lines, _PROMPT + found + key))
-        )
-        for key, found, institution, at, outcome, rules, lines in tx.rows(_PROMPTS, of_id=prompt_id)
-    ]
+    """See Reader."""
+    return [_prompt_of(tx, row) for row in tx.rows(_PROMPTS, of_id=prompt_id)]
+
+
+def _prompt_of(tx: Transaction, row: Row) -> Prompt:
+    key, found, institution, at, outcome, rules, lines, kind, department, encounter, _ = row
+    opened = unpack(tx.sealer.open(lines, _PROMPT + found + key))
+    # Lines of before prompts were counted name neither issuer nor version.
+    return Prompt(
+        prompt_id=found,
+        institution=institution,
+        patient_key=key or None,
+        at=at,
+        outcome=outcome,
+        rules_version=rules,
+        lines=tuple(line if len(line) > 3 else (*line, "", 0) for line in opened),
+        kind=kind or "chart",
+        department=department or "",
+        encounter=encounter or b"",
+    )
 
 
 def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[tuple[int, AccessRecord]]:

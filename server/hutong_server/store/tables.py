@@ -1,8 +1,8 @@
 """The tables. One metadata for SQLite and PostgreSQL; migrations/ makes them, deploy/dev/migration_drift.py compares.
 
 Only what is searched by stands in clear; everything else is in sealed blobs. Placement on Citus: report,
-report_version and prompt by patient_key (each unique key of theirs holds it); patient_token and identity by their own
-hash; the catalogue tables are reference tables. No foreign keys but among the catalogue and among steps.
+report_version by patient_key (each unique key of theirs holds it); prompt by prompt_id; patient_token and identity by
+their own hash; the catalogue tables are reference tables. No foreign keys but among the catalogue and among steps.
 Keys are random or keyed digests, instants milliseconds since 1970-01-01T00:00:00Z.
 """
 
@@ -174,6 +174,13 @@ prompt = Table(
     Column("outcome", TEXT, nullable=False),
     Column("rules_version", BigInteger, nullable=False),
     Column("lines", BLOB, nullable=False),  # sealed
+    # Null in rows of before they were counted.
+    Column("kind", TEXT),  # chart, order
+    Column("department", TEXT),
+    Column("encounter", KEY),  # keyed digest of the visit's id
+    Column("recorded", INSTANT),  # when the registry kept it: what roll-ups go by
+    Index("ix_prompt_prompt_id", "prompt_id"),
+    Index("ix_prompt_recorded", "recorded"),
 )
 
 access_record = Table(

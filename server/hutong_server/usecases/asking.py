@@ -101,6 +101,11 @@ def shadow_keys(patient: Sequence[bytes], tokens: Tokens) -> tuple[PatientKey, .
     return tuple(tokens.digest("nobody", tokens.lasting(token).hex())[:16] for token in patient)
 
 
+def encounter_of(institution: str, encounter: str, tokens: Tokens) -> bytes:
+    """What stands for a visit in the index: 16 bytes of a keyed digest."""
+    return tokens.digest("encounter", institution, encounter)[:16]
+
+
 def facts_of(row: StoredReport) -> ReportFacts:
     """What rules judge of a stored report."""
     return ReportFacts(

@@ -8,7 +8,17 @@ from hutong_server.domain.report import Instant
 from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Prompt, Reader, StoredReport, Tokens, Writer
-from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, contents_of, facts_of, find, tokens_of
+from hutong_server.usecases.asking import (
+    Context,
+    Outcome,
+    PatientQuery,
+    access,
+    contents_of,
+    encounter_of,
+    facts_of,
+    find,
+    tokens_of,
+)
 from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
 MAX_NOT_REUSABLE = 500
@@ -79,8 +89,17 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
             outcome=outcome.value,
             rules_version=book.version,
             lines=tuple(
-                (line.item.code, line.best.report.report_id, line.best.result.ordinal) for line in prompted.lines
+                (
+                    line.item.code,
+                    line.best.report.report_id,
+                    line.best.result.ordinal,
+                    line.best.report.issuer,
+                    rows[line.best.report.report_id].version,
+                )
+                for line in prompted.lines
             ),
+            department=ask.context.department,
+            encounter=encounter_of(ask.caller.institution, ask.context.encounter, tokens),
         ),
         record=access(
             "OpenChart",

@@ -14,6 +14,7 @@ import typer
 from hutong_server import settings as configuration
 from hutong_server.audit_commands import audit
 from hutong_server.ca_commands import ca
+from hutong_server.handshakes import HandshakeWatch
 from hutong_server.key_commands import keys
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.telemetry import log, start_logging
@@ -34,11 +35,15 @@ cli.add_typer(audit, name="audit")
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; then finish the calls in flight and exit 0. Unsafe settings exit 1."""
     settings = _settings()
-    start_logging(settings.log_level)
-    try:
-        _run(_serve(settings))
-    except SettingsError as error:
-        _refuse(error.problems)
+    with HandshakeWatch() as watch:
+        start_logging(settings.log_level, watch.stream)
+        try:
+            _run(_serve(settings, watch))
+        except SettingsError as error:
+            problems = error.problems
+        else:
+            return
+    _refuse(problems)
 
 
 @cli.command()
@@ -93,7 +98,7 @@ def health(
         raise typer.Exit(1)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, watch: HandshakeWatch) -> None:
     from hutong_server import app
 
     stop = asyncio.Event()
@@ -101,6 +106,7 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     registry = await app.start(settings)
+    watch.tell(lambda reason: loop.call_soon_threadsafe(registry.handshake_failed, reason))
     # What is there now stays for good, and calls leave next to no cycles: looking at it all again and again costs a
     # twelfth of the time of a chart.
     gc.freeze()
@@ -111,6 +117,7 @@ async def _serve(settings: Settings) -> None:
     await stop.wait()
     log().info("draining")
     await registry.drain()
+    watch.tell(None)
     log().info("ended")
 
 

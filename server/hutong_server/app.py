@@ -137,6 +137,11 @@ class Registry:
             raise SettingsError(["HUTONG_ENROLLMENT_LISTEN: the address is taken or cannot be listened on"]) from None
         self._tasks = [asyncio.ensure_future(poll()) for poll in self._polls]
 
+    def handshake_failed(self, reason: str) -> None:
+        """Counts a TLS handshake that failed, for one of handshakes.REASONS. On the loop's thread."""
+        self.metrics.handshakes_refused.labels(reason).inc()
+        self.server.handshake_failed(reason)
+
     async def drain(self) -> None:
         """Ends in good order; see RegistryServer.drain. What was queued for the disk is on it afterwards."""
         if self.enrollment is not None:

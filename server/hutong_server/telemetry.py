@@ -46,6 +46,9 @@ class Metrics:
         )
         self.in_flight = Gauge("hutong_calls_in_flight", "Calls in work now.", registry=self.registry)
         self.refused = Counter("hutong_calls_refused", "Calls refused.", ("reason",), registry=self.registry)
+        self.handshakes_refused = Counter(
+            "hutong_handshakes_refused", "Connections that failed in TLS.", ("reason",), registry=self.registry
+        )
         self.prompts = Counter("hutong_prompts", "Charts answered.", ("outcome",), registry=self.registry)
         self.published = Counter("hutong_reports_published", "Reports received.", ("outcome",), registry=self.registry)
         self.break_glass = Counter("hutong_break_glass", "Emergencies declared.", registry=self.registry)

@@ -54,6 +54,8 @@ def main() -> int:
     given = parser.parse_args()
     os.chdir(ROOT)
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell without job control starts what runs in its background with SIGINT ignored; here it always ends.
+    signal.signal(signal.SIGINT, _interrupt)
     stage = Stage(given.certs)
     registry = Registry(given.home, given.certs, given.port if given.port is not None else PORT if given.serve else 0)
     status = _guarded(stage, registry, lambda: _play(stage, registry, given.home, keep=given.serve))

@@ -65,6 +65,8 @@ class Request(NamedTuple):
 
     institution: str
     now: Instant
+    decided: frozenset[str] = frozenset()
+    """Codes of the items on which was decided in this encounter: they are not asked about again."""
 
 
 class Assessment(NamedTuple):
@@ -119,6 +121,8 @@ def assess(result: ResultFacts, report: ReportFacts, request: Request, book: Rul
     taken = time if source != _NO_TIME else None
     tested = taken if taken is not None else issued
     item, before, after, mark, of_issue, window = _judgment(result, report, request, book, tested)
+    if request.decided and item is not None and item.code in request.decided:
+        before = _listed((*before, NotReusable.ALREADY_DECIDED))
     if item is None:
         ahead = (NotReusable.OUTSIDE_WINDOW,) if tested is not None and tested > now else ()
         return Assessment(None, False, None, "", before + ahead)
@@ -133,6 +137,11 @@ def assess(result: ResultFacts, report: ReportFacts, request: Request, book: Rul
     if base is not None or (tested is not None and tested > now):
         found += (NotReusable.OUTSIDE_WINDOW,)
     return Assessment(item, False, None, "", found + after)
+
+
+def _listed(reasons: tuple[NotReusable, ...]) -> tuple[NotReusable, ...]:
+    """In the order in which reasons are listed, each once."""
+    return tuple(reason for reason in NotReusable if reason in reasons)
 
 
 def _judgment(
@@ -164,7 +173,7 @@ def _judge(
 ) -> _Judgment:
     _, status, flags, *_ = result
     _, issuer, report_status, withdrawn, superseded, disputed, _, in_doubt, decided = report
-    asker, now = request
+    asker, now, _ = request
     own = asker in (issuer, result.performer)
     before: list[NotReusable] = []
     if in_doubt:

@@ -8,6 +8,7 @@ from hutong_server.catalog.shapes import Body
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, IdentifierSystem, Strength
 from hutong_server.domain.mapping import ANY
 from hutong_server.domain.person import NameRule
+from hutong_server.domain.prices import Price
 from hutong_server.domain.recognition import (
     Agreement,
     Alike,
@@ -69,6 +70,7 @@ def build_rule_book(version: int, institutions: Iterable[Institution], rows: Ite
         region_sets=region_sets,
         identifier_systems=[_identifier_system(body) for body in each("identifier_system")],
         sensitive=[_sensitive(body) for body in each("sensitive_category")],
+        prices=[_price(body) for body in each("price")],
     )
 
 
@@ -192,6 +194,13 @@ def _ground(body: Body) -> RepeatGround:
         name_en=body["name_en"],
         counts_as_refusal=body.get("counts_as_refusal", True),
         needs_text=body.get("needs_text", False),
+    )
+
+
+def _price(body: Body) -> Price:
+    yuan, _, fen = body["yuan"].partition(".")
+    return Price(
+        intern(body["institution"]), intern(body["item"]), int(yuan) * 100 + int(fen.ljust(2, "0")), _dates(body)
     )
 
 

@@ -80,17 +80,18 @@ class _Reading:
         )
 
     def _note_overlaps(self) -> None:
-        # On any day an item is one thing.
-        versions: dict[str, list[tuple[Dates, Place]]] = {}
+        # On any day an item is one thing, and has one price at an institution.
+        versions: dict[tuple[str, ...], list[tuple[Dates, Place]]] = {}
         for key, (shape, body) in self.bodies.items():
-            if shape.kind == "item":
+            if shape.one_a_day:
                 dates = Dates(body.get("valid_from", ""), body.get("valid_to", ""))
-                others = versions.setdefault(body["code"], [])
+                named = tuple(body[name] for name in shape.one_a_day)
+                others = versions.setdefault((shape.kind, *named), [])
                 for other, place in others:
                     if (other.valid_to or "9999") >= dates.valid_from and (
                         dates.valid_to or "9999"
                     ) >= other.valid_from:
-                        message = f'item "{body["code"]}" is in effect on some days here and at {place}'
+                        message = f'{shape.kind} "{"|".join(named)}" is in effect on some days here and at {place}'
                         self.faults.add(self.places[key][()], message)
                 others.append((dates, self.places[key][()]))
 

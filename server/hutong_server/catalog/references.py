@@ -125,9 +125,9 @@ def _references(kind: str, body: Body) -> Iterator[_Reference]:
             else:
                 for number, term in enumerate(terms):
                     yield _Reference("vocabulary", f"{dimension}|{term}", (dimension.value, number))
-    if kind == "mapping":
+    if kind in ("mapping", "price"):
         yield _Reference("item", body["item"], ("item",))
-    if kind in ("mapping", "grant"):
+    if kind in ("mapping", "grant", "price"):
         yield _Reference("institution", body["institution"], ("institution",))
     if kind == "grant":
         yield _Reference("range", body["range"], ("range",))

@@ -49,6 +49,8 @@ class Shape:
     csv: bool = False
     per_institution: bool = False
     """An import replaces the part of each institution that it names, not the whole kind."""
+    one_a_day: tuple[str, ...] = ()
+    """The fields by which only one entry may be in effect on any day."""
 
 
 _DATES: dict[str, Field] = {"valid_from": Field(day), "valid_to": Field(day)}
@@ -240,6 +242,7 @@ SHAPES: tuple[Shape, ...] = (
         key=_dated_key("code"),
         check=_dates_in_order,
         csv=True,
+        one_a_day=("code",),
     ),
     Shape(
         kind="mapping",
@@ -271,6 +274,21 @@ SHAPES: tuple[Shape, ...] = (
         check=_dates_in_order,
         csv=True,
         per_institution=True,
+    ),
+    Shape(
+        kind="price",
+        section="prices",
+        fields={
+            "institution": Field(_INSTITUTION, required=True),
+            "item": Field(CODE, required=True),
+            "yuan": Field(text(r"[0-9]{1,7}(\.[0-9]{1,2})?", "an amount in yuan, e.g. 25.50"), required=True),
+            **_DATES,
+        },
+        key=_dated_key("institution", "item"),
+        check=_dates_in_order,
+        csv=True,
+        per_institution=True,
+        one_a_day=("institution", "item"),
     ),
     Shape(
         kind="rule",

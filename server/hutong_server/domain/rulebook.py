@@ -12,6 +12,7 @@ from hutong_server.domain.days import LAST_DAY, Calendar, Day, zone_of
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierSystem, by_uri, normalise
 from hutong_server.domain.mapping import ItemIndex, Mapped, folded_text
 from hutong_server.domain.memory import Memory
+from hutong_server.domain.prices import Price, Prices
 from hutong_server.domain.recognition import (
     Agreement,
     Dates,
@@ -52,6 +53,7 @@ class RuleBook:
         region_sets: Iterable[RegionSet] = (),
         identifier_systems: Iterable[IdentifierSystem] = (),
         sensitive: Iterable[SensitiveCategory] = (),
+        prices: Iterable[Price] = (),
     ) -> None:
         self.version = version
         self.policy = policy or Policy()
@@ -62,6 +64,7 @@ class RuleBook:
         self.vocabulary = tuple(vocabulary)
         self.region_sets = {each.code: each for each in region_sets}
         self.identifier_systems = by_uri(identifier_systems)
+        self._prices = Prices(prices)
         self.agreements: dict[tuple[str, str], tuple[Dates, ...]] = {}
         for each in agreements:
             ends = (each.publisher, each.performer)
@@ -140,6 +143,10 @@ class RuleBook:
     def item(self, code: str, day: str = LAST_DAY) -> RecognizedItem | None:
         """The item of that code as it stands on a day, else as it stood last; None when there is none."""
         return self._index.item(code, day)
+
+    def price_of(self, institution: str, item: str, day: str) -> int | None:
+        """What an item costs at an institution on a day (YYYY-MM-DD), in fen; None when it is unpriced."""
+        return self._prices.of(institution, item, day)
 
     def item_of(self, result: ResultFacts, institution: str, day: Day | None = None) -> Mapped:
         """Where the result's codes lead under the mappings of `institution` (see mapping.py).

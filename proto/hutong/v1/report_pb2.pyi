@@ -308,20 +308,22 @@ class ResultEntry(_message.Message):
     def __init__(self, report_id: _Optional[str] = ..., item: _Optional[_Union[ItemRef, _Mapping]] = ..., issuer: _Optional[_Union[InstitutionRef, _Mapping]] = ..., taken_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_at_is_issue_time: _Optional[bool] = ..., detail: _Optional[_Union[ResultDetail, _Mapping]] = ..., status: _Optional[str] = ..., reusable: _Optional[bool] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., mark: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[NotReusableReason, str]]] = ..., critical: _Optional[bool] = ..., result_index: _Optional[int] = ..., trace: _Optional[_Iterable[_Union[TraceStep, _Mapping]]] = ...) -> None: ...
 
 class TraceStep(_message.Message):
-    __slots__ = ("subject", "passed", "entry_kind", "entry_key", "detail", "reason")
+    __slots__ = ("subject", "passed", "entry_kind", "entry_key", "detail", "reason", "detail_zh")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     ENTRY_KIND_FIELD_NUMBER: _ClassVar[int]
     ENTRY_KEY_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_ZH_FIELD_NUMBER: _ClassVar[int]
     subject: TraceSubject
     passed: bool
     entry_kind: str
     entry_key: str
     detail: str
     reason: NotReusableReason
-    def __init__(self, subject: _Optional[_Union[TraceSubject, str]] = ..., passed: _Optional[bool] = ..., entry_kind: _Optional[str] = ..., entry_key: _Optional[str] = ..., detail: _Optional[str] = ..., reason: _Optional[_Union[NotReusableReason, str]] = ...) -> None: ...
+    detail_zh: str
+    def __init__(self, subject: _Optional[_Union[TraceSubject, str]] = ..., passed: _Optional[bool] = ..., entry_kind: _Optional[str] = ..., entry_key: _Optional[str] = ..., detail: _Optional[str] = ..., reason: _Optional[_Union[NotReusableReason, str]] = ..., detail_zh: _Optional[str] = ...) -> None: ...
 
 class NewerResult(_message.Message):
     __slots__ = ("taken_at", "issuer", "reasons", "critical", "report_id", "status")

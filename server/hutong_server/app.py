@@ -53,14 +53,16 @@ class Registry:
         self.metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="hutong-work")
         self._documents = ThreadPoolExecutor(settings.document_threads, thread_name_prefix="hutong-read")
+        # What ends calls and streams must not wait behind them: every worker hears of it within a second.
+        self._looking = ThreadPoolExecutor(2, thread_name_prefix="hutong-look")
         self._reading = DocumentReading(self._documents, settings.document_processes)
         metrics.reviews_open.set_function(lambda: _waiting(store))
-        rules = RuleSnapshot(store.read(read_book), store, self._threads, metrics, settings.rules_poll_seconds)
+        rules = RuleSnapshot(store.read(read_book), store, self._looking, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
         authority = authority_of(settings)
         standing = Standing(
             store,
-            self._threads,
+            self._looking,
             now,
             min(0.5, settings.rules_poll_seconds),
             require_registered=settings.require_registered_certificates,
@@ -159,6 +161,7 @@ class Registry:
 
     def _close(self) -> None:
         self._threads.shutdown()
+        self._looking.shutdown()
         self._reading.close()
         self._documents.shutdown()
         self._ring.close()
@@ -202,8 +205,8 @@ def _open(settings: Settings) -> tuple[SqlStore, KeyRing]:
     try:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        # Beside the workers, health, rules, coverage, metrics and the key ring each look at the database.
-        return open_sealed(settings, now, pool_size=settings.worker_threads + 7, ledger=ledger)
+        # Beside the workers: health, rules, certificates, coverage, metrics, the key ring, and two of enrolment.
+        return open_sealed(settings, now, pool_size=settings.worker_threads + 8, ledger=ledger)
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

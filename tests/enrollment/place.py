@@ -195,12 +195,12 @@ async def start_place(material: Material, database_url: str, directory: Path, **
         HUTONG_TLS_KEY=str(directory / "server.key"),
     )
     started = await app.start(settings.load(environment).model_copy(update=changed))
-    own = _Site(material, started.port, started)
+    own = TrustingSite(material, started.port, started)
     own.roots = directory / "ca" / ca_directory.ROOTS_FILE
     return Place(own, directory, environment)
 
 
-class _Site(Site):
+class TrustingSite(Site):
     """Its callers trust the registry's own root."""
 
     roots: Path

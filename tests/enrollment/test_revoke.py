@@ -1,6 +1,7 @@
 """Revocation bites on the next call and on open streams, on every worker, within a second."""
 
 import asyncio
+import threading
 from typing import Any
 
 from hutong.v1 import (
@@ -171,3 +172,26 @@ async def test_expiry_is_in_the_metrics(place: Place) -> None:
         left = value("hutong_certificate_seconds_left", {"certificate": name})
         assert left is not None
         assert (days - 1.1) * 86400 < left < (days + 0.1) * 86400
+
+
+async def test_a_worker_whose_threads_are_all_busy_hears_of_it_within_a_second(place: Place) -> None:
+    refill(place)
+    held = await place.hold()
+    busy = await app.start(settings.load(dict(place.environment) | {"HUTONG_ENROLLMENT_LISTEN": ""}))
+    let_go = threading.Event()
+    try:
+        elsewhere = Place(Site(place.site.material, busy.port, busy), place.directory, place.environment)
+        async with elsewhere.channel(held) as channel:
+            stub = asking(channel)
+            await stub.OpenChart(chart(person(2)), timeout=5)
+            for _ in range(100):
+                busy._threads.submit(let_go.wait, 10)
+            await revoke(place, held)
+
+            async def told() -> bool:
+                return await outcome(stub.OpenChart(chart(person(2)), timeout=0.2)) == "PERMISSION_DENIED"
+
+            assert await until(told, 1.0) < 1.0
+    finally:
+        let_go.set()
+        await busy.drain()

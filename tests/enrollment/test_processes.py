@@ -15,7 +15,7 @@ from hutong_server.trust import ca_directory
 
 from tests.api.documents import CATALOG, chart, person
 from tests.api.process import ServerProcess, run
-from tests.api.site import Material, Site, outcome, refused, rest_of
+from tests.api.site import Material, outcome, refused, rest_of
 from tests.enrollment.place import Held, Place, TrustingSite, make_authorities, new_server_certificate, until
 from tests.enrollment.test_revoke import revoke
 from tests.store.ledgers import rows, tamper

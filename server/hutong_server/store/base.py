@@ -304,6 +304,9 @@ class Reader(CertificateReader, Protocol):
         """The persons that the tokens lead to, each whole, by key. Placed held records are part of their person."""
 
     def person_of(self, key: PatientKey) -> Person | None: ...
+    def changes(self, keys: Sequence[PatientKey]) -> tuple[int, ...]:
+        """For each record, a number that every commit raises which changes what a chart of it shows."""
+
     def prompts(self, prompt_id: bytes) -> list[Prompt]:
         """What stands under this id, the newest first: one, or one for each person that repeats were answered from."""
 

@@ -104,6 +104,7 @@ def put_opening(tx: Transaction, opening: Opening) -> None:
 def _put(tx: Transaction, key: PatientKey, entry_id: bytes, kind: str, at: Instant, body: tuple[object, ...]) -> None:
     sealed = tx.sealer.seal(pack(body), context(kind, key, entry_id))
     tx.run(_PUT, patient_key=key, entry_id=entry_id, kind=kind, at=at, body=sealed)
+    tx.touch(key)
 
 
 def _directive(tx: Transaction, row: Row) -> Directive:

@@ -107,11 +107,13 @@ def open_patient(
 def add_tokens(tx: Transaction, key: PatientKey, tokens: Sequence[bytes]) -> None:
     """See Writer."""
     put_tokens(tx, key, tokens)
+    tx.touch(key)
 
 
 def remove_tokens(tx: Transaction, key: PatientKey, tokens: Sequence[bytes]) -> None:
     """See Writer."""
     forget_tokens(tx, key, tokens)
+    tx.touch(key)
 
 
 def members(tx: Transaction, keys: Sequence[PatientKey]) -> dict[PatientKey, PatientKey]:

@@ -110,6 +110,7 @@ def put_report(tx: Transaction, row: StoredReport, *, held: bool = False) -> Non
         held=held,
         body=tx.sealer.seal(compress(pack(body)), context),
     )
+    tx.touch(row.patient_key)
 
 
 def _opened(tx: Transaction, row: Row) -> StoredReport:
@@ -146,11 +147,13 @@ def _opened(tx: Transaction, row: Row) -> StoredReport:
 def set_held(tx: Transaction, key: PatientKey, report_id: bytes, held: bool) -> None:
     """See Writer."""
     tx.run(_SET_HELD, of_key=key, of_id=report_id, is_held=held)
+    tx.touch(key)
 
 
 def remove_report(tx: Transaction, key: PatientKey, report_id: bytes) -> None:
     """See Writer."""
     tx.run(_REMOVE_REPORT, of_key=key, of_id=report_id)
+    tx.touch(key)
 
 
 def institution_counts(tx: Transaction, code: str) -> tuple[int, int]:

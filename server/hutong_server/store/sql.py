@@ -5,6 +5,7 @@ from typing import Any
 from hutong_server.store import accesses as _accesses
 from hutong_server.store import catalog as _catalog
 from hutong_server.store import certificates as _certificates
+from hutong_server.store import changes as _changes
 from hutong_server.store import consent as _consent
 from hutong_server.store import feeds as _feeds
 from hutong_server.store import held as _held
@@ -54,6 +55,7 @@ class SqlReader(Transaction):
     feed = _feeds.feed
     feeds = _feeds.feeds
     prompts = _prompts.prompts
+    changes = _changes.changes
     access_records = _prompts.access_records
     accesses = _accesses.accesses
     certificate = _certificates.certificate
@@ -98,6 +100,7 @@ class SqlWriter(SqlReader):
         if self._log is not None and self._log.size >= LOG_LEAVES:
             self.end_log()
         self.pending.clear()
+        self.touched.clear()
         super().begin_write()
 
     def rollback(self) -> None:
@@ -106,7 +109,9 @@ class SqlWriter(SqlReader):
         super().rollback()
 
     def commit(self) -> None:
-        """Writes the leaves, signs what the log has come to, and makes it all durable."""
+        """Counts what changed, writes the leaves, signs what the log has come to, and makes it all durable."""
+        if self.touched:
+            _changes.raise_changes(self, self.touched)
         written: Committed | None = None
         if self.pending and self._ledger is None:
             write_outside(self, self.pending)

@@ -59,6 +59,7 @@ def put_step(tx: Transaction, step: PatientStep) -> None:
 
 def _form(tx: Transaction, concerned: Iterable[PatientKey]) -> None:
     """Forms anew the persons to which these records belong, or will."""
+    tx.touch(*concerned)
     persons: dict[PatientKey, PatientKey] = {}
     joined: list[tuple[PatientKey, ...]] = []
     reach = set(concerned)
@@ -69,6 +70,7 @@ def _form(tx: Transaction, concerned: Iterable[PatientKey]) -> None:
         persons |= found
         joined = _standing(steps(tx, sorted(persons)))
         reach = {key for records in joined for key in records}
+    tx.touch(*persons)
     for group in _groups(persons, joined):
         person = min(group)
         for key in group:

@@ -202,6 +202,6 @@ access_record = Table(
 )
 
 # Last, because they stand on the metadata above.
-from hutong_server.store import certificate_tables, consent_tables, key_tables, ledger_tables  # noqa: E402
+from hutong_server.store import certificate_tables, consent_tables, key_tables, ledger_tables, order_tables  # noqa: E402
 
-__all__ = ["certificate_tables", "consent_tables", "key_tables", "ledger_tables", "metadata"]
+__all__ = ["certificate_tables", "consent_tables", "key_tables", "ledger_tables", "metadata", "order_tables"]

@@ -33,7 +33,7 @@ class Contended(BaseException):
 class Transaction:
     """What the resource modules are given as `tx`."""
 
-    __slots__ = ("_execute", "_execute_many", "connection", "database", "may_wait", "sealer", "tokens")
+    __slots__ = ("_execute", "_execute_many", "connection", "database", "may_wait", "sealer", "tokens", "touched")
 
     def __init__(self, connection: Any, database: str, sealer: Sealer) -> None:
         self.connection = connection
@@ -41,6 +41,8 @@ class Transaction:
         self.sealer = sealer
         self.tokens: Tokens | None = None
         """Makes anew the tokens that were kept in a sealed blob; None: they are as they were."""
+        self.touched: set[bytes] = set()
+        """Records of which this transaction changes what a chart shows."""
         self.may_wait = True
         """Whether lock() waits. A job that shares its transaction must not: it would hold others' locks meanwhile."""
         target = connection.cursor(binary=True) if database == "postgresql" else connection
@@ -99,6 +101,11 @@ class Transaction:
     def rollback(self) -> None:
         """Undoes all of it."""
         self._execute("ROLLBACK")
+
+    def touch(self, *keys: bytes) -> None:
+        """Notes that what a chart of these records shows changes (see changes.py). The note of a job that is undone may
+        stand: a number that is raised for nothing costs one reading."""
+        self.touched.update(keys)
 
     def lock(self, keys: Iterable[bytes]) -> None:
         """See Writer. One order for all, so that no two jobs wait for each other. SQLite has one writer anyway."""

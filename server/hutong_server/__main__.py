@@ -32,18 +32,39 @@ cli.add_typer(audit, name="audit")
 
 
 @cli.command()
-def serve() -> None:
+def serve(
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Server processes; default: HUTONG_WORKERS.")] = 0,
+    watched: Annotated[bool, typer.Option(hidden=True, help="Drain when standard input ends.")] = False,
+) -> None:
     """Serve until SIGTERM or SIGINT; then finish the calls in flight and exit 0. Unsafe settings exit 1."""
     settings = _settings()
+    if (workers or settings.workers) > 1:
+        _watch(settings, workers or settings.workers)
+        return
     with HandshakeWatch() as watch:
         start_logging(settings.log_level, watch.stream)
         try:
-            _run(_serve(settings, watch))
+            _run(_serve(settings, watch, watched=watched))
         except SettingsError as error:
             problems = error.problems
         else:
             return
     _refuse(problems)
+
+
+def _watch(settings: Settings, count: int) -> None:
+    from hutong_server import safety
+    from hutong_server.workers import watch
+
+    start_logging(settings.log_level)
+    if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
+        _refuse(found)
+    try:
+        in_order = asyncio.run(watch(settings, count))
+    except SettingsError as error:
+        _refuse(error.problems)
+    if not in_order:
+        raise typer.Exit(1)
 
 
 @cli.command()
@@ -98,11 +119,13 @@ def health(
         raise typer.Exit(1)
 
 
-async def _serve(settings: Settings, watch: HandshakeWatch) -> None:
+async def _serve(settings: Settings, watch: HandshakeWatch, *, watched: bool) -> None:
     from hutong_server import app
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if watched:
+        loop.add_reader(sys.stdin.fileno(), stop.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     registry = await app.start(settings)

@@ -37,6 +37,9 @@ from hutong_server.trust.sealing import KeyedSealer
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
 
+_REVIEWS_EVERY = 5.0
+"""Seconds."""
+
 
 def now() -> Instant:
     """The wall clock, in milliseconds since 1970. The only clock of the server."""
@@ -56,7 +59,8 @@ class Registry:
         # What ends calls and streams must not wait behind them: every worker hears of it within a second.
         self._looking = ThreadPoolExecutor(2, thread_name_prefix="hutong-look")
         self._reading = DocumentReading(self._documents, settings.document_processes)
-        metrics.reviews_open.set_function(lambda: _waiting(store))
+        if not metrics.shared:
+            metrics.reviews_open.set_function(lambda: _waiting(store))
         rules = RuleSnapshot(store.read(read_book), store, self._looking, metrics, settings.rules_poll_seconds)
         coverage = CoverageSnapshot(store, rules, now)
         authority = authority_of(settings)
@@ -104,6 +108,8 @@ class Registry:
             standing.poll,
             self.expiry.poll,
         ]
+        if metrics.shared:
+            self._polls.append(self._count_reviews)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -138,6 +144,13 @@ class Registry:
         except RuntimeError:
             raise SettingsError(["HUTONG_ENROLLMENT_LISTEN: the address is taken or cannot be listened on"]) from None
         self._tasks = [asyncio.ensure_future(poll()) for poll in self._polls]
+
+    async def _count_reviews(self) -> None:
+        # Values that processes share are kept in files: nothing can be asked when they are read.
+        while True:
+            waiting = await asyncio.get_running_loop().run_in_executor(self._threads, _waiting, self.store)
+            self.metrics.reviews_open.set(waiting)
+            await asyncio.sleep(_REVIEWS_EVERY)
 
     def handshake_failed(self, reason: str) -> None:
         """Counts a TLS handshake that failed, for one of handshakes.REASONS. On the loop's thread."""

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     )
 
     listen: Address = Field("127.0.0.1:7443", description="Address of the gRPC port; port 0 takes a free one.")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Server processes behind the one port; rates and limits hold for each."
+    )
     reuse_port: bool = Field(False, description="Share the port among several server processes (SO_REUSEPORT).")
     registry_name: TrustDomain = Field("hutong.local", description="SPIFFE trust domain of certificates; source name.")
     database_url: str = Field("sqlite:///var/hutong.db", description="SQLAlchemy URL: sqlite:/// or postgresql://.")

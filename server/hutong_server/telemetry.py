@@ -5,6 +5,7 @@ Metric names of the calls follow go-grpc-prometheus, so that existing dashboards
 
 import json
 import logging
+import os
 import sys
 import time
 from typing import Final, TextIO
@@ -29,6 +30,8 @@ LOG_FIELDS: Final = (
     "count",
     "address",
     "version",
+    "worker",
+    "exit_status",
 )
 """All that a log line may carry beside time, level and event."""
 
@@ -38,13 +41,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        """Whether the values are shared with the other workers of one registry (see workers.py)."""
         call = ("grpc_service", "grpc_method")
         self.started = Counter("grpc_server_started", "Calls begun.", call, registry=self.registry)
         self.handled = Counter("grpc_server_handled", "Calls ended.", (*call, "grpc_code"), registry=self.registry)
         self.seconds = Histogram(
             "grpc_server_handling_seconds", "Seconds per call.", call, registry=self.registry, buckets=_BUCKETS
         )
-        self.in_flight = Gauge("hutong_calls_in_flight", "Calls in work now.", registry=self.registry)
+        self.in_flight = Gauge(
+            "hutong_calls_in_flight", "Calls in work now.", multiprocess_mode="livesum", registry=self.registry
+        )
         self.refused = Counter("hutong_calls_refused", "Calls refused.", ("reason",), registry=self.registry)
         self.handshakes_refused = Counter(
             "hutong_handshakes_refused", "Connections that failed in TLS.", ("reason",), registry=self.registry
@@ -55,22 +62,32 @@ class Metrics:
         self.reviews_open = Gauge(
             "hutong_reviews_open",
             "Emergencies that nobody has reviewed yet; NaN while unknown.",
+            multiprocess_mode="livemostrecent",
             registry=self.registry,
         )
-        self.rules_version = Gauge("hutong_rules_version", "Version of the rules in force.", registry=self.registry)
+        self.rules_version = Gauge(
+            "hutong_rules_version",
+            "Version of the rules in force.",
+            multiprocess_mode="livemin",
+            registry=self.registry,
+        )
         self.certificate_seconds = Gauge(
             "hutong_certificate_seconds_left",
             "Seconds until the registry's own certificate, or one of its authorities', runs out.",
             ("certificate",),
+            multiprocess_mode="livemin",
             registry=self.registry,
         )
         self.client_certificates = Gauge(
             "hutong_client_certificates",
             "Client certificates that are good, by days left.",
             ("days_left",),
+            multiprocess_mode="livemax",
             registry=self.registry,
         )
-        self.serving = Gauge("hutong_serving", "1 while the database answers.", registry=self.registry)
+        self.serving = Gauge(
+            "hutong_serving", "1 while the database answers.", multiprocess_mode="livemin", registry=self.registry
+        )
 
     def serve(self, host: str, port: int) -> "MetricsServer":
         """Serves /metrics over plain HTTP, in a thread of its own."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from hutong_server.domain.days import LAST_DAY, Calendar, Day, zone_of
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierSystem, by_uri, normalise
-from hutong_server.domain.mapping import ItemIndex, Mapped, folded_text
+from hutong_server.domain.mapping import ItemIndex, Mapped, Stated, folded_text
 from hutong_server.domain.memory import Memory
 from hutong_server.domain.prices import Price, Prices
 from hutong_server.domain.recognition import (
@@ -106,6 +106,11 @@ class RuleBook:
         """Quality grants by institution."""
         return self._standings.grants
 
+    @property
+    def standings(self) -> Standings:
+        """Groups, ranges and rules: who belongs where."""
+        return self._standings
+
     def institution(self, code: str) -> Institution | None:
         """The institution of that code."""
         return self.institutions.get(code)
@@ -158,6 +163,10 @@ class RuleBook:
             instant = result.time if result.time is not None else result.issued
             day = self._calendar.on(LAST_DAY) if instant is None else self.day(instant)
         return self._index.find(result, institution, day)
+
+    def stated(self, result: ResultFacts) -> Stated:
+        """The vocabulary's terms that a result states, by dimension."""
+        return self._index.stated(result)
 
     def standing(
         self,

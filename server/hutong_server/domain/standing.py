@@ -174,5 +174,10 @@ _ALIKE: dict[Alike, Callable[[Institution, Institution], bool]] = {
 }
 
 
+def alike(what: Alike, one: Institution, other: Institution) -> bool:
+    """Whether two institutions have that in common."""
+    return _ALIKE[what](one, other)
+
+
 def _within(region: str, ancestor: str) -> bool:
     return bool(ancestor) and division(region).startswith(division(ancestor))

@@ -59,6 +59,12 @@ def book_of(name: str, suspended: dict[str, str]) -> RuleBook:
 
 def judge(name: str, case: dict[str, Any], book: RuleBook | None = None) -> Assessment:
     case = {**FILES[name]["usually"], **case}
+    return assess(*facts_of_case(name, case), book or book_of(name, case.get("quality_suspended", {})))
+
+
+def facts_of_case(name: str, case: dict[str, Any]) -> tuple[ResultFacts, ReportFacts, Request]:
+    """What is judged in a case."""
+    case = {**FILES[name]["usually"], **case}
     assert set(case) <= FIELDS, set(case) - FIELDS
     flags = ResultFlag.HAS_VALUE if case.get("value", True) else 0
     flags |= ResultFlag.IMAGES_PRESENT if case.get("images", False) else 0
@@ -94,8 +100,7 @@ def judge(name: str, case: dict[str, Any], book: RuleBook | None = None) -> Asse
         in_doubt=case.get("in_doubt", False),
         decided=case.get("decided", False),
     )
-    request = Request(case["asked_by"], instant(case["asked_at"]))
-    return assess(result, report, request, book or book_of(name, case.get("quality_suspended", {})))
+    return result, report, Request(case["asked_by"], instant(case["asked_at"]))
 
 
 def in_words(assessment: Assessment) -> str | list[str]:

@@ -1,0 +1,138 @@
+"""An explanation says what the verdict says, for any result and any rule book, and names entries that exist."""
+
+from typing import Any
+
+import yaml
+from hutong_server.catalog import build_rule_book, read_catalog
+from hutong_server.domain.explanation import explain
+from hutong_server.domain.report import ResultFacts, ResultFlag, TimeSource
+from hutong_server.domain.reuse import DAY, NotReusable, ReportFacts, Request, assess
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.trace import TraceSubject
+from hutong_server.domain.trace_mapping import mapping_key
+from hutong_server.domain.trace_standing import grant_key
+from hypothesis import HealthCheck, given, settings
+
+from tests.unit.domain.test_cases import FILES, book_of, facts_of_case
+from tests.unit.domain.test_properties import cases, likely
+
+often = settings(
+    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+@often
+@given(cases)
+def test_the_steps_give_the_reasons_of_the_verdict(case: tuple[Any, ...]) -> None:
+    result, report, request, source = case
+    verdict, trace = explain(result, report, request, RuleBook(**source))
+    assert verdict == assess(result, report, request, RuleBook(**source))
+    given_by = [step.reason for step in trace if step.reason is not None]
+    assert sorted(given_by) == sorted(verdict.reasons), trace
+    for step in trace:
+        assert step.english
+        assert step.chinese
+        assert step.reason is None or not step.passed
+
+
+@often
+@given(likely())
+def test_what_decided_is_named(case: tuple[Any, ...]) -> None:
+    result, report, request, source = case
+    book = RuleBook(**source)
+    verdict, trace = explain(result, report, request, book)
+    passed = {(step.subject, step.entry_kind, step.entry_key) for step in trace if step.passed}
+    mapped = book.item_of(result, result.performer or report.issuer, book.day(result.time or 0))
+    if mapped.code:
+        keys = {mapping_key(each) for found in book.mappings.values() for each in found if each.item == mapped.code}
+        assert {key for subject, _, key in passed if subject is TraceSubject.MAPPING} & keys
+    if verdict.reusable:
+        for subject in set(TraceSubject) - {TraceSubject.OVERRIDE}:
+            assert any(each[0] is subject for each in passed), subject
+        grants = {grant_key(each): each for each in source["grants"]}
+        holding = [grants[key] for _, kind, key in passed if kind == "grant"]
+        assert verdict.mark in {each.mark for each in holding}
+        assert {key for _, kind, key in passed if kind == "rule"} <= {rule.code for rule in source["rules"]}
+    if NotReusable.DIRECTION_NOT_RECOGNIZED in verdict.reasons:
+        assert not [key for _, kind, key in passed if kind == "rule"]
+
+
+def test_keys_are_those_of_the_catalogue() -> None:
+    for name, file in FILES.items():
+        book, rows = book_of(name, {}), keys_of(name)
+        for case in file["cases"]:
+            _, trace = explain(*facts_of_case(name, case), book)
+            for step in trace:
+                # An item's LOINC numbers are mappings of everybody that no file states.
+                standard = step.entry_kind == "mapping" and step.entry_key.startswith("*|http://loinc.org|")
+                assert not step.entry_kind or standard or (step.entry_kind, step.entry_key) in rows, step
+
+
+def keys_of(name: str) -> set[tuple[str, str]]:
+    content = yaml.safe_dump(FILES[name]["catalog"], allow_unicode=True).encode()
+    imported = read_catalog([(f"{name}.yaml", content)], ())
+    institutions = {("institution", each.code) for each in imported.institutions}
+    return {(row.kind, row.key) for row in imported.rows} | institutions
+
+
+def test_each_case_is_explained_by_its_reasons() -> None:
+    for name, file in FILES.items():
+        for case in file["cases"]:
+            facts = facts_of_case(name, case)
+            book = book_of(name, case.get("quality_suspended", {}))
+            verdict, trace = explain(*facts, book)
+            assert verdict == assess(*facts, book)
+            assert {step.reason for step in trace} - {None} == set(verdict.reasons), case["case"]
+
+
+def test_a_trace_can_be_followed() -> None:
+    """Xiantao: the city hospital read a township's X-ray; one day too late."""
+    (case,) = [each for each in FILES["xiantao"]["cases"] if each["case"] == "imaging after it"]
+    verdict, trace = explain(*facts_of_case("xiantao", case), book_of("xiantao", {}))
+    assert verdict.reasons == (NotReusable.OUTSIDE_WINDOW,)
+    told = [(step.subject.value, step.passed, step.entry_key, step.english) for step in trace]
+    assert told == [
+        ("patient", True, "", "about the patient"),
+        ("status", True, "", "final: result final, report final"),
+        ("value", True, "", "has a value"),
+        ("asker", True, "", "issued by TOWN-1, performed by TOWN-1, asked for by COUNTY"),
+        ("mapping", True, "TOWN-1|local|DR-CHEST||XR-CHEST", "leads to item XR-CHEST"),
+        ("item", True, "XR-CHEST", "item XR-CHEST (chest X-ray) is recognized"),
+        ("specimen", True, "", "the item asks for none"),
+        (
+            "body_part_or_method",
+            True,
+            "XR-CHEST",
+            "body_part: asks for CHEST, states CHEST; method: asks for XRAY, states XRAY",
+        ),
+        (
+            "window",
+            False,
+            "XR-CHEST",
+            "30 days of 24 h from the time of specimen or examination: 2025-03-01 08:00 +08:00 … "
+            "2025-03-31 08:00 +08:00; asked at 2025-03-31 08:00:00.001 +08:00",
+        ),
+        ("images", True, "", "images can be reached"),
+        ("direction", False, "CITY-DOWN", "the issuer TOWN-1 (township, 429004) is not of its group"),
+        ("direction", True, "TOWNSHIP-READ-BY-CITY", "lets COUNTY rely on TOWN-1; quality of the reader"),
+        ("grant", True, "CITY|429004|*", "仙桃HR, range 429004, valid …: valid on the day of the test (2025-03-01)"),
+        ("grant", True, "", "mark 仙桃HR holds at COUNTY"),
+    ]
+    window = next(step for step in trace if step.subject is TraceSubject.WINDOW)
+    assert window.chinese.startswith("自采样或检查时间起 30 个 24 小时：2025-03-01 08:00 +08:00")
+
+
+def test_words_of_a_document_are_not_repeated() -> None:
+    result = ResultFacts(
+        ordinal=0,
+        status="final",
+        flags=int(ResultFlag.HAS_VALUE),
+        time=DAY,
+        time_source=TimeSource.RESULT,
+        issued=None,
+        codes=(("", "CANARY-名称"),),
+        specimen=(("", "CANARY-标本"),),
+    )
+    book = build_rule_book(1, [], ())
+    _, trace = explain(result, ReportFacts(b"", "H1", "final"), Request("H2", DAY), book)
+    assert "CANARY" not in repr(trace)

@@ -8,14 +8,38 @@ from hutong_server.store.sql_store import SqlStore
 from tests.store.rows import NOW, access, key, write
 
 
-def test_a_repeat_replaces_its_prompt(store: SqlStore) -> None:
-    first = Prompt(key(), "H1", key(), NOW, "found", 3, (("K", key(), 0), ("NA", key(), 4)))
-    repeat = replace(first, at=NOW + 1, outcome="none", lines=())
-    nobody = Prompt(key(), "H1", None, NOW, "none", 3, ())
-    for prompt in (first, repeat, nobody):
+def line(item: str, report: bytes, version: int = 1) -> tuple[str, bytes, int, str, int]:
+    return item, report, 0, "H1", version
+
+
+def test_a_repeat_keeps_what_was_offered_and_counts_from_the_first_answer(store: SqlStore) -> None:
+    report, newer = key(), key()
+    first = Prompt(key(), "H2", key(), NOW, "found", 3, (line("K", report), line("NA", report)))
+    second = replace(first, at=NOW + 1, lines=(line("K", newer),), rules_version=4)
+    third = replace(first, at=NOW + 2, lines=(line("K", newer, 2),))
+    none = replace(first, at=NOW + 3, outcome="none", lines=())
+    for prompt in (first, first, second, third, none):
         write(store, lambda writer, prompt=prompt: writer.put_prompt(prompt))
-    assert store.read(lambda reader: reader.prompts(first.prompt_id)) == [repeat]
+    [found] = store.read(lambda reader: reader.prompts(first.prompt_id))
+    assert (found.at, found.outcome) == (NOW, "none")
+    assert sorted(found.lines) == sorted([line("K", newer, 2), line("NA", report)])
+    assert found.earlier == ((*line("K", report), NOW + 1), (*line("K", newer), NOW + 2))
+
+
+def test_a_prompt_of_nobody_is_kept(store: SqlStore) -> None:
+    nobody = Prompt(key(), "H1", None, NOW, "none", 3, ())
+    write(store, lambda writer: writer.put_prompt(nobody))
     assert store.read(lambda reader: reader.prompts(nobody.prompt_id)) == [nobody]
+
+
+def test_repeats_at_once_lose_no_line(store: SqlStore) -> None:
+    first = Prompt(key(), "H2", key(), NOW, "found", 3, ())
+    items = [f"I{number}" for number in range(30)]
+    jobs = [replace(first, at=NOW + number, lines=(line(item, key()),)) for number, item in enumerate(items)]
+    for done in [store.submit(lambda writer, prompt=prompt: writer.put_prompt(prompt)) for prompt in jobs]:
+        done.result(30)
+    [found] = store.read(lambda reader: reader.prompts(first.prompt_id))
+    assert sorted(each[0] for each in found.lines) == sorted(items)
 
 
 def test_access_records_are_kept_in_order(store: SqlStore) -> None:

@@ -158,6 +158,7 @@ def _fill_other_tables(of: Keyed, patient: bytes) -> None:
     from hutong_server.store.base import Prompt
 
     from tests.store.rows import access
+    from tests.store.test_decisions import decision
 
     directive = Directive(key(), patient, Effect.WITHHOLD, Scope.EVERYTHING, "", NOW, None, "H1", NOW)
 
@@ -166,6 +167,7 @@ def _fill_other_tables(of: Keyed, patient: bytes) -> None:
         writer.put_step(step("linked", patient))
         writer.put_prompt(Prompt(key(), "H1", patient, NOW, "found", 1, (("K", key(), 0),)))
         writer.put_directive(directive)
+        writer.put_decision(decision(patient))
         writer.record(access(patient))
 
     write(of.store, job)

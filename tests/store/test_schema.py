@@ -4,7 +4,7 @@ import pytest
 from hutong_server.store.tables import metadata
 from sqlalchemy import Index, Table, UniqueConstraint
 
-BY_PATIENT = ("report", "report_version", "prompt", "consent_entry", "patient_change")
+BY_PATIENT = ("report", "report_version", "prompt", "consent_entry", "patient_change", "decision", "prompt_event")
 REFERENCE = ("catalog_version", "catalog_entry", "institution", "patient_step", "patient_step_record")
 
 

@@ -15,6 +15,7 @@ from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts, VersionKey
 from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
+from hutong_server.store.base_decisions import DecisionReader, DecisionWriter
 
 T = TypeVar("T")
 
@@ -237,6 +238,9 @@ class Prompt:
     department: str = ""
     encounter: bytes = b""
     """Digest of the visit within the institution (see asking.encounter_of)."""
+    earlier: tuple[tuple[str, bytes, int, str, int, Instant], ...] = ()
+    """Lines in whose place a later answer to the same request offered another result of the item, each with the time
+    of that answer. The store's to fill; oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +293,7 @@ class ReportFilter:
     taken_before: Instant | None = None
 
 
-class Reader(CertificateReader, Protocol):
+class Reader(CertificateReader, DecisionReader, Protocol):
     """A consistent view of the store."""
 
     def catalog_version(self) -> int: ...
@@ -368,7 +372,7 @@ class Reader(CertificateReader, Protocol):
         """Raises StoreUnavailable when the database does not answer."""
 
 
-class Writer(Reader, CertificateWriter, Protocol):
+class Writer(Reader, CertificateWriter, DecisionWriter, Protocol):
     """A transaction. Everything or nothing of a job is kept."""
 
     def lock(self, keys: Iterable[bytes]) -> None:
@@ -405,7 +409,8 @@ class Writer(Reader, CertificateWriter, Protocol):
     def remove_held(self, held_id: bytes) -> None: ...
     def put_feed(self, status: FeedStatus) -> None: ...
     def put_prompt(self, prompt: Prompt) -> None:
-        """Adds, or replaces what a repeat found."""
+        """Adds, or merges with what earlier answers to the same request offered: a line that was offered once stays,
+        and the prompt counts from its first answer."""
 
     def put_directive(self, directive: Directive) -> None:
         """Adds or replaces by (patient key, id)."""

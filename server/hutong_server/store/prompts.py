@@ -1,8 +1,11 @@
 """What was shown to whom: prompts and access records."""
 
 import time
+from dataclasses import replace
 
 from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
 
 from hutong_server.store import tables
 from hutong_server.store.base import AccessRecord, Prompt
@@ -13,9 +16,26 @@ from hutong_server.store.statements import Statement, upsert
 from hutong_server.store.transaction import Row, Transaction
 
 _PROMPT = b"prompt"
+_LINE = 5
+"""Parts of a line."""
 
 _access = tables.access_record.c
 _PUT_PROMPT = upsert(tables.prompt)
+MAX_EARLIER = 500
+"""Lines in whose place others were offered, that one prompt remembers."""
+
+
+def _add(database: str) -> ClauseElement:
+    """Adds a prompt unless its key is there, and says whether it did."""
+    values = {column.name: bindparam(column.name) for column in tables.prompt.columns}
+    if database == "sqlite":
+        for_sqlite = sqlite.insert(tables.prompt).values(values).on_conflict_do_nothing()
+        return for_sqlite.returning(tables.prompt.c.prompt_id)
+    for_postgresql = postgresql.insert(tables.prompt).values(values).on_conflict_do_nothing()
+    return for_postgresql.returning(tables.prompt.c.prompt_id)
+
+
+_ADD_PROMPT = Statement(_add)
 _RECORDS = Statement(
     select(tables.access_record)
     .where(_access.record_id > bindparam("after"))
@@ -31,21 +51,41 @@ _PROMPTS = Statement(
 
 def put_prompt(tx: Transaction, prompt: Prompt) -> None:
     """See Writer."""
-    key = prompt.patient_key or b""
-    tx.run(
-        _PUT_PROMPT,
-        patient_key=key,
-        prompt_id=prompt.prompt_id,
-        institution=prompt.institution,
-        at=prompt.at,
-        outcome=prompt.outcome,
-        rules_version=prompt.rules_version,
-        lines=tx.sealer.seal(pack(prompt.lines), _PROMPT + prompt.prompt_id + key),
-        kind=prompt.kind,
-        department=prompt.department,
-        encounter=prompt.encounter,
-        recorded=int(time.time() * 1000),
+    # One statement, unless the request was sent before.
+    if tx.rows(_ADD_PROMPT, **_columns(tx, prompt)):
+        return
+    tx.lock((prompt.prompt_id,))
+    former = next(each for each in prompts(tx, prompt.prompt_id) if each.patient_key == prompt.patient_key)
+    tx.run(_PUT_PROMPT, **_columns(tx, _merged(former, prompt)))
+
+
+def _merged(former: Prompt, given: Prompt) -> Prompt:
+    """What stands after a repeat. Who decides on what an earlier answer offered finds it here."""
+    offered = {line[0]: line for line in given.lines}
+    replaced = tuple((*line, given.at) for line in former.lines if offered.get(line[0], line) != line)
+    return replace(
+        given,
+        at=min(former.at, given.at),
+        lines=given.lines + tuple(line for line in former.lines if line[0] not in offered),
+        earlier=(former.earlier + replaced)[-MAX_EARLIER:],
     )
+
+
+def _columns(tx: Transaction, prompt: Prompt) -> dict[str, object]:
+    key = prompt.patient_key or b""
+    return {
+        "patient_key": key,
+        "prompt_id": prompt.prompt_id,
+        "institution": prompt.institution,
+        "at": prompt.at,
+        "outcome": prompt.outcome,
+        "rules_version": prompt.rules_version,
+        "lines": tx.sealer.seal(pack(prompt.lines + prompt.earlier), _PROMPT + prompt.prompt_id + key),
+        "kind": prompt.kind,
+        "department": prompt.department,
+        "encounter": prompt.encounter,
+        "recorded": int(time.time() * 1000),
+    }
 
 
 def prompts(tx: Transaction, prompt_id: bytes) -> list[Prompt]:
@@ -56,7 +96,7 @@ def prompts(tx: Transaction, prompt_id: bytes) -> list[Prompt]:
 def _prompt_of(tx: Transaction, row: Row) -> Prompt:
     key, found, institution, at, outcome, rules, lines, kind, department, encounter, _ = row
     opened = unpack(tx.sealer.open(lines, _PROMPT + found + key))
-    # Lines of before prompts were counted name neither issuer nor version.
+    # Lines of before prompts were counted name neither issuer nor version; those that were replaced, also when.
     return Prompt(
         prompt_id=found,
         institution=institution,
@@ -64,7 +104,8 @@ def _prompt_of(tx: Transaction, row: Row) -> Prompt:
         at=at,
         outcome=outcome,
         rules_version=rules,
-        lines=tuple(line if len(line) > 3 else (*line, "", 0) for line in opened),
+        lines=tuple(line if len(line) > 3 else (*line, "", 0) for line in opened if len(line) <= _LINE),
+        earlier=tuple(line for line in opened if len(line) > _LINE),
         kind=kind or "chart",
         department=department or "",
         encounter=encounter or b"",

@@ -128,6 +128,7 @@ identity = Table(
     Column("held", Boolean, nullable=False),
     Column("disputed", Boolean, nullable=False),
     Column("former_keys", BLOB, nullable=False),  # 16 bytes each
+    Column("withheld", Boolean),  # by an administrator; null in rows of before it could be
 )
 
 report = Table(
@@ -202,6 +203,23 @@ access_record = Table(
 )
 
 # Last, because they stand on the metadata above.
-from hutong_server.store import certificate_tables, consent_tables, key_tables, ledger_tables, order_tables  # noqa: E402
+from hutong_server.store import (  # noqa: E402
+    certificate_tables,
+    consent_tables,
+    decision_tables,
+    key_tables,
+    ledger_tables,
+    notice_tables,
+    order_tables,
+)
 
-__all__ = ["certificate_tables", "consent_tables", "key_tables", "ledger_tables", "metadata", "order_tables"]
+__all__ = [
+    "certificate_tables",
+    "consent_tables",
+    "decision_tables",
+    "key_tables",
+    "ledger_tables",
+    "metadata",
+    "notice_tables",
+    "order_tables",
+]

@@ -76,7 +76,9 @@ def report(
         "header": b"header",
         "categories": ("LAB",),
     }
-    return StoredReport(patient, report_id or key(), institution, version, **(values | other))  # type: ignore[arg-type]
+    values |= other
+    values.setdefault("parts", tuple(() for _ in values["results"]))  # type: ignore[attr-defined]
+    return StoredReport(patient, report_id or key(), institution, version, **values)  # type: ignore[arg-type]
 
 
 def identity(patient: bytes, report_id: bytes, *, name: bytes = b"", version: int = 1) -> Identity:

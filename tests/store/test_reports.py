@@ -4,7 +4,12 @@ from dataclasses import replace
 
 import pytest
 from hutong_server.domain.report import VersionKey
+from hutong_server.store import tables
 from hutong_server.store.base import Identity, ReportFilter, Store, StoreUnavailable, VersionHead
+from hutong_server.store.packing import compress, pack, version_context
+from hutong_server.store.sql import SqlWriter
+from hutong_server.store.statements import Statement
+from sqlalchemy import bindparam, update
 
 from tests.store.rows import NOW, identity, key, report, token, version, write
 
@@ -26,6 +31,52 @@ def test_texts_of_any_kind_come_back(store: Store) -> None:
     facts = report(key()).results[0]._replace(codes=(("", odd),))
     row = report(key(), results=(facts,), details=(b"",), categories=(odd,))
     write(store, lambda writer: writer.put_report(row))
+    assert store.read(lambda reader: reader.reports([row.patient_key])) == [row]
+
+
+def test_results_of_any_times_numbers_and_names_come_back(store: Store) -> None:
+    first, second = report(key()).results[:2]
+    named = ((("", "potassium"),), (("s", "K"), ("", "钾")))
+    together = tuple(each._replace(time=NOW, time_source=1, issued=None) for each in (first, second))
+    cases = [
+        report(key(), results=together, parts=named),
+        report(key(), results=(first._replace(time=None, time_source=0), second), parts=named),
+        report(key(), results=(second._replace(ordinal=3), first._replace(ordinal=1)), parts=named),
+        report(key(), results=(), details=()),
+        report(key(), results=together, details=(b"", b"x" * 100_000)),
+    ]
+    for row in cases:
+        write(store, lambda writer, row=row: writer.put_report(row))
+        (found,) = store.read(lambda reader, row=row: reader.reports([row.patient_key]))
+        assert found == row
+        assert list(found.results) == list(row.results)
+        assert [found.results[n] for n in range(len(row.results))] == list(row.results)
+        assert list(found.details) == list(row.details)
+        # As a withdrawal does it.
+        write(store, lambda writer, found=found: writer.put_report(replace(found, withdrawn=True)))
+        assert store.read(lambda reader, row=row: reader.reports([row.patient_key])) == [replace(row, withdrawn=True)]
+
+
+@pytest.mark.parametrize("fields", [12, 14])
+def test_a_row_of_before_opens(store: Store, fields: int) -> None:
+    """One packed part; at first without what tells whether it is sensitive."""
+    row = report(
+        key(), codes=(("", "panel"),) if fields == 14 else (), parts=((), (("s", "c"),)) if fields == 14 else ()
+    )
+    names = ("status", "withdrawn", "disputed", "effective", "issued", "received", "specialty", "has_images")
+    rest = (row.results, row.details, row.header, row.categories, row.codes, row.parts)
+    body = compress(pack((*(getattr(row, name) for name in names), *rest)[:fields]))
+    context = version_context(b"report", row.patient_key, row.report_id, row.version, row.institution)
+
+    def put(writer: SqlWriter) -> None:
+        writer.put_report(row)
+        change = Statement(
+            update(tables.report).where(tables.report.c.report_id == row.report_id).values(body=bindparam("to"))
+        )
+        compiled = change.on(writer.database)
+        writer.command(compiled.text, compiled.values({"to": writer.sealer.seal(body, context)}))
+
+    write(store, put)
     assert store.read(lambda reader: reader.reports([row.patient_key])) == [row]
 
 

@@ -2,12 +2,13 @@
 always the newer ones of the same item that may not. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from hutong_server.domain.recognition import RecognizedItem, Specialty
 from hutong_server.domain.report import Instant, ResultFacts, TimeSource
-from hutong_server.domain.reuse import DAY, Assessment, ReportFacts, Request, assess
+from hutong_server.domain.results import Results
+from hutong_server.domain.reuse import Assessment, Judge, Judgment, ReportFacts, Request
 from hutong_server.domain.rulebook import RuleBook
 
 
@@ -47,8 +48,22 @@ class Prompted(NamedTuple):
 _LATEST = 1 << 62
 """A result without any time sorts as the newest: that it is older cannot be shown."""
 
-_Reports = Iterable[tuple[ReportFacts, tuple[ResultFacts, ...]]]
-_Waiting = tuple[tuple[Instant, Instant], ReportFacts, ResultFacts, RecognizedItem]
+_Reports = Iterable[tuple[ReportFacts, Sequence[ResultFacts]]]
+_Recency = tuple[Instant, Instant]
+
+
+class _Alike(NamedTuple):
+    """Results of one report that have the same times."""
+
+    recency: _Recency
+    report: ReportFacts
+    results: Results
+    indexes: Sequence[int]
+    judge: Judge
+
+    def judged(self, index: int, found: Judgment) -> Judged:
+        result = self.results.fact(index)
+        return Judged(self.report, result, self.judge.assessment(found), result.time)
 
 
 def prompt(reports: _Reports, request: Request, book: RuleBook, *, everything: bool = True) -> Prompted:
@@ -57,93 +72,62 @@ def prompt(reports: _Reports, request: Request, book: RuleBook, *, everything: b
     `everything`: also judges and lists all that may not be reused. The lines are the same without; then each item is
     judged from its newest result on, and only as far back as to the one that may be reused.
     """
-    return _judged(reports, request, book) if everything else _picked(reports, request, book)
-
-
-def _judged(reports: _Reports, request: Request, book: RuleBook) -> Prompted:
-    by_item: dict[str, list[Judged]] = {}
-    refused: list[Judged] = []
+    groups: list[_Alike] = []
     count = 0
-    for report, results in reports:
+    for report, given in reports:
+        results = Results.of(given)
         count += len(results)
-        for result in results:
-            verdict = assess(result, report, request, book)
-            judged = Judged(report, result, verdict, result.time)
-            if not verdict.reusable:
-                refused.append(judged)
-            if verdict.item is not None:
-                by_item.setdefault(verdict.item.code, []).append(judged)
-    lines = [line for group in by_item.values() if (line := _line(group)) is not None]
-    refused.sort(key=_recency, reverse=True)
-    return Prompted(_ordered(lines), tuple(refused), count - len(lines))
+        groups += _alike(report, results, request, book)
+    # Stable: of results at one moment the one that stands first comes first.
+    groups.sort(key=_recency, reverse=True)
+    lines = _lines(groups)
+    return Prompted(lines, _refused(groups) if everything else (), count - len(lines))
 
 
-def _line(group: list[Judged]) -> Line | None:
-    best, than = None, (-_LATEST, -_LATEST)
-    for judged in group:
-        if judged.verdict.reusable and (best is None or _recency(judged) > than):
-            best, than = judged, _recency(judged)
-    if best is None or best.verdict.item is None:
-        return None
-    newer = [judged for judged in group if not judged.verdict.reusable and _recency(judged) > than]
-    newer.sort(key=_recency, reverse=True)
-    return Line(best.verdict.item, best, tuple(newer))
+def _alike(report: ReportFacts, results: Results, request: Request, book: RuleBook) -> Iterator[_Alike]:
+    each = range(len(results))
+    together = [each] if len(results.times) == 1 else [range(index, index + 1) for index in each]
+    for when, indexes in zip(results.times, together, strict=True):
+        judge = Judge(when, report, request, book)
+        # Of two at one moment the one issued later is the better: it may be the repeat of a doubtful measurement.
+        issued = when.issued if when.issued is not None else report.issued or 0
+        recency = (_LATEST if when.time is None else when.time, issued)
+        yield _Alike(recency, report, results, indexes, judge)
 
 
-def _picked(reports: _Reports, request: Request, book: RuleBook) -> Prompted:
-    by_item: dict[str, list[_Waiting]] = {}
-    count = 0
-    for report, results in reports:
-        count += len(results)
-        issuer, issued_of_report = report.issuer, report.issued
-        for result in results:
-            time, issued = result.time, result.issued
-            if issued is None:
-                issued = issued_of_report
-            # The day of the test, as assess has it.
-            tested = issued if time is None or result.time_source == TimeSource.NONE else time
-            day = None if tested is None else book.day(tested)
-            item = book.item_of(result, result.performer or issuer, day).item
-            if item is not None:
-                recency = (_LATEST if time is None else time, issued or 0)
-                by_item.setdefault(item.code, []).append((recency, report, result, item))
-    lines = [line for group in by_item.values() if (line := _first(group, request, book)) is not None]
-    return Prompted(_ordered(lines), (), count - len(lines))
-
-
-def _first(group: list[_Waiting], request: Request, book: RuleBook) -> Line | None:
-    """The line of an item: its results from the newest on, until one may be reused."""
-    group.sort(key=_when, reverse=True)
-    passed: list[_Waiting] = []
-    for waiting in group:
-        recency, report, result, item = waiting
-        # Surely outside the window, whichever time counts: not looked at closer unless an older one may be reused.
-        if max(recency) + item.window_days * DAY >= request.now:
-            verdict = assess(result, report, request, book)
-            if verdict.reusable:
-                best = Judged(report, result, verdict, result.time)
-                newer = (
-                    Judged(other, one, assess(one, other, request, book), one.time)
-                    for when, other, one, _ in passed
-                    if when > recency
+def _lines(groups: list[_Alike]) -> tuple[Line, ...]:
+    """From the newest result of each item on, until one may be reused."""
+    lines: dict[str, Line] = {}
+    passed: dict[str, list[tuple[_Alike, int, Judgment]]] = {}
+    for group in groups:
+        recency, _, results, indexes, judge = group
+        shapes = results.shapes
+        for index in indexes:
+            found = judge.judgment(shapes[index])
+            item = found.item
+            if item is None or (code := item.code) in lines:
+                continue
+            if judge.reusable(found):
+                newer = (each for each in passed.get(code, ()) if each[0].recency > recency)
+                lines[code] = Line(
+                    item, group.judged(index, found), tuple(other.judged(at, known) for other, at, known in newer)
                 )
-                return Line(item, best, tuple(newer))
-        passed.append(waiting)
-    return None
-
-
-def _when(waiting: _Waiting) -> tuple[Instant, Instant]:
-    return waiting[0]
-
-
-def _ordered(lines: list[Line]) -> tuple[Line, ...]:
-    lines.sort(key=lambda line: (line.item.specialty is not Specialty.LABORATORY, line.item.code))
-    return tuple(lines)
-
-
-def _recency(judged: Judged) -> tuple[Instant, Instant]:
-    # Of two at one moment the one issued later is the better: it may be the repeat of a doubtful measurement.
-    return (
-        _LATEST if judged.time is None else judged.time,
-        judged.result.issued if judged.result.issued is not None else judged.report.issued or 0,
+            else:
+                passed.setdefault(code, []).append((group, index, found))
+    return tuple(
+        sorted(lines.values(), key=lambda line: (line.item.specialty is not Specialty.LABORATORY, line.item.code))
     )
+
+
+def _refused(groups: list[_Alike]) -> tuple[Judged, ...]:
+    """All that may not be reused, newest first."""
+    return tuple(
+        group.judged(index, found)
+        for group in groups
+        for index in group.indexes
+        if not group.judge.reusable(found := group.judge.judgment(group.results.shapes[index]))
+    )
+
+
+def _recency(group: _Alike) -> _Recency:
+    return group.recency

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from hutong_server.domain.recognition import Dimension, RecognizedItem, TimeBase
 from hutong_server.domain.report import Instant, ResultFacts, ResultFlag, Status, TimeSource
+from hutong_server.domain.results import Shape, When, shape_of
 from hutong_server.domain.rulebook import RuleBook
 
 DAY = 86_400_000
@@ -97,8 +98,8 @@ _TAKEN_BACK = frozenset(status.value for status in Status if status.withdraws)
 _OF_SPECIMEN = frozenset({Dimension.SPECIMEN, Dimension.COLLECTION})
 
 
-class _Judgment(NamedTuple):
-    """What is found of a result apart from its exact time: the same for every result that is alike in the key."""
+class Judgment(NamedTuple):
+    """What is found of a shape of results apart from its exact time."""
 
     item: RecognizedItem | None
     before: tuple[NotReusable, ...]
@@ -110,33 +111,72 @@ class _Judgment(NamedTuple):
     """The window counts from the time of issue."""
     window: int
     """Milliseconds."""
+    sound: bool
+    """Only time can stand against its reuse."""
 
 
 def assess(result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook) -> Assessment:
     """Judges one result for one asker."""
-    time, source, issued = result[3:6]
-    now = request.now
-    if issued is None:
-        issued = report.issued
-    taken = time if source != _NO_TIME else None
-    tested = taken if taken is not None else issued
-    item, before, after, mark, of_issue, window = _judgment(result, report, request, book, tested)
-    if request.decided and item is not None and item.code in request.decided:
-        before = _listed((*before, NotReusable.ALREADY_DECIDED))
-    if item is None:
-        ahead = (NotReusable.OUTSIDE_WINDOW,) if tested is not None and tested > now else ()
-        return Assessment(None, False, None, "", before + ahead)
-    base = issued if of_issue else taken if source != _ISSUED else None
-    if base is not None and base <= now <= base + window and window > 0 and (tested is None or tested <= now):
-        if before or after:
-            return Assessment(item, False, None, "", before + after)
-        return Assessment(item, True, base + window, mark, ())
-    found = before
-    if base is None:
-        found += (NotReusable.TIME_UNKNOWN,)
-    if base is not None or (tested is not None and tested > now):
-        found += (NotReusable.OUTSIDE_WINDOW,)
-    return Assessment(item, False, None, "", found + after)
+    judge = Judge(When(*result[3:6]), report, request, book)
+    return judge.assessment(judge.judgment(shape_of(result)))
+
+
+class Judge:
+    """Judges the results of one report that have the same times, for one asker."""
+
+    __slots__ = ("_book", "_issued", "_known", "_now", "_of_taking", "_report", "_request", "_tested")
+
+    def __init__(self, when: When, report: ReportFacts, request: Request, book: RuleBook) -> None:
+        time, source, issued = when
+        if issued is None:
+            issued = report.issued
+        taken = time if source != _NO_TIME else None
+        tested = taken if taken is not None else issued
+        self._report, self._request, self._book, self._now = report, request, book, request.now
+        self._issued, self._tested, self._of_taking = issued, tested, taken if source != _ISSUED else None
+        # Everything that decides but the shape: of the times, only in which stretch of days they are.
+        stretch: tuple[int, ...] = ()
+        if tested is not None:
+            _, of_items, of_rules = book.day(tested)
+            stretch = (of_items, of_rules, book.suspensions_before(tested))
+        alike = (report[1:6], report[7:], request.institution, stretch, book.day(request.now).of_rules)
+        self._known: dict[Shape, Judgment] = book.judgments.under(alike)
+
+    def judgment(self, shape: Shape) -> Judgment:
+        """What is found of a shape."""
+        known = self._known.get(shape)
+        if known is None:
+            found = _judge(shape.facts, self._report, self._request, self._book, self._tested)
+            known = self._book.judgments.keep(self._known, shape, found)
+        decided = self._request.decided
+        if decided and known.item is not None and known.item.code in decided:
+            return known._replace(before=_listed((*known.before, NotReusable.ALREADY_DECIDED)), sound=False)
+        return known
+
+    def reusable(self, found: Judgment) -> bool:
+        """Whether it may be reused now."""
+        if not found.sound:
+            return False
+        base, tested, now = self._issued if found.of_issue else self._of_taking, self._tested, self._now
+        return base is not None and base <= now <= base + found.window and (tested is None or tested <= now)
+
+    def assessment(self, found: Judgment) -> Assessment:
+        """The verdict, with every reason."""
+        item, before, after, mark, of_issue, window, _ = found
+        tested, now = self._tested, self._now
+        ahead = tested is not None and tested > now
+        if item is None:
+            return Assessment(None, False, None, "", before + ((NotReusable.OUTSIDE_WINDOW,) if ahead else ()))
+        base = self._issued if of_issue else self._of_taking
+        if base is not None and base <= now <= base + window and window > 0 and not ahead:
+            if before or after:
+                return Assessment(item, False, None, "", before + after)
+            return Assessment(item, True, base + window, mark, ())
+        if base is None:
+            before += (NotReusable.TIME_UNKNOWN,)
+        if base is not None or ahead:
+            before += (NotReusable.OUTSIDE_WINDOW,)
+        return Assessment(item, False, None, "", before + after)
 
 
 def _listed(reasons: tuple[NotReusable, ...]) -> tuple[NotReusable, ...]:
@@ -144,33 +184,9 @@ def _listed(reasons: tuple[NotReusable, ...]) -> tuple[NotReusable, ...]:
     return tuple(reason for reason in NotReusable if reason in reasons)
 
 
-def _judgment(
-    result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook, tested: Instant | None
-) -> _Judgment:
-    if tested is None or book.suspends_quality:
-        return _judge(result, report, request, book, tested)
-    _, of_items, of_rules = book.day(tested)
-    # Everything but the times and the number of the result.
-    key = (
-        report[1:6],
-        report[7:],
-        request.institution,
-        result[1:3],
-        of_items,
-        of_rules,
-        book.day(request.now).of_rules,
-        result[6:],
-    )
-    known: _Judgment | None = book.judgments.get(key)
-    if known is None:
-        known = _judge(result, report, request, book, tested)
-        book.judgments.keep(key, known)
-    return known
-
-
 def _judge(
     result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook, tested: Instant | None
-) -> _Judgment:
+) -> Judgment:
     _, status, flags, *_ = result
     _, issuer, report_status, withdrawn, superseded, disputed, _, in_doubt, decided = report
     asker, now, _ = request
@@ -204,7 +220,7 @@ def _judge(
     elif not mapped.in_effect:
         before.append(NotReusable.NOT_RECOGNIZED_ITEM)
     if item is None:
-        return _Judgment(None, tuple(before), (), "", False, 0)
+        return Judgment(None, tuple(before), (), "", False, 0, False)
     if mapped.differs:
         if not _OF_SPECIMEN.isdisjoint(mapped.differs):
             before.append(NotReusable.SPECIMEN_DIFFERS)
@@ -225,5 +241,6 @@ def _judge(
         elif not standing.covered:
             after.append(NotReusable.OUT_OF_RANGE_OF_MARK)
         mark = standing.mark
-    of_issue = item.time_base is TimeBase.ISSUED
-    return _Judgment(item, tuple(before), tuple(after), mark, of_issue, item.window_days * DAY)
+    window = item.window_days * DAY
+    sound = window > 0 and not before and not after
+    return Judgment(item, tuple(before), tuple(after), mark, item.time_base is TimeBase.ISSUED, window, sound)

@@ -4,6 +4,7 @@ Assessment asks it some hundred times per chart, so what depends on few values i
 combination of codes leads to, and how two institutions stand to each other for an item.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from hutong_server.domain.days import LAST_DAY, Calendar, Day, zone_of
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierSystem, by_uri, normalise
 from hutong_server.domain.mapping import ItemIndex, Mapped, Stated, folded_text
-from hutong_server.domain.memory import Memory
+from hutong_server.domain.memory import Memories
 from hutong_server.domain.prices import Price, Prices
 from hutong_server.domain.recognition import (
     Agreement,
@@ -28,6 +29,7 @@ from hutong_server.domain.recognition import (
     VocabularyTerm,
 )
 from hutong_server.domain.report import Instant, Party, RawIdentifier, ResultFacts
+from hutong_server.domain.results import Shape
 from hutong_server.domain.sensitivity import Sensitivity
 from hutong_server.domain.standing import Parties, Standing, Standings
 
@@ -84,10 +86,13 @@ class RuleBook:
                 *(rule.dates for rule in self.rules),
             ],
         )
-        self.judgments: Memory[tuple[object, ...], Any] = Memory()
-        """What reuse.py has found of results apart from their exact time, by everything that decides it."""
-        self.suspends_quality = any(each.quality_suspended_since is not None for each in self.institutions.values())
-        """Whether some institution's results are suspended from an instant on."""
+        self.judgments: Memories[tuple[object, ...], Shape, Any] = Memories()
+        """What reuse.py has found of shapes of results, by everything else that decides it."""
+        self._suspensions = sorted(
+            each.quality_suspended_since
+            for each in self.institutions.values()
+            if each.quality_suspended_since is not None
+        )
         self.day = self._calendar.day
         """The Day of an instant."""
 
@@ -110,6 +115,10 @@ class RuleBook:
     def standings(self) -> Standings:
         """Groups, ranges and rules: who belongs where."""
         return self._standings
+
+    def suspensions_before(self, instant: Instant) -> int:
+        """How many institutions' results are suspended from this instant, or an earlier one, on."""
+        return bisect_right(self._suspensions, instant)
 
     def institution(self, code: str) -> Institution | None:
         """The institution of that code."""

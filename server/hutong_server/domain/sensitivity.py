@@ -11,6 +11,7 @@ from hutong_server.domain.memory import LIMIT, Memory
 from hutong_server.domain.recognition import Mapping as CodeMapping
 from hutong_server.domain.recognition import RecognizedItem, SensitiveCategory
 from hutong_server.domain.report import CodeKey
+from hutong_server.domain.results import Shape
 
 Categories = frozenset[str]
 """Codes of categories."""
@@ -38,6 +39,7 @@ class Sensitivity:
         # Nearly every result is plain, and is known to be from its codes alone.
         self._sensitive = {key[1:] for key in self._of_code}
         self._plain: set[CodeKey] = set()
+        self._plain_shapes: set[Shape] = set()
         self._known: Memory[tuple[tuple[str, ...], tuple[CodeKey, ...]], Categories] = Memory()
 
     def _index(
@@ -71,6 +73,17 @@ class Sensitivity:
             self._plain = set()
         self._plain.update(found)
         return len(found) == len(codes)
+
+    def plain_results(self, shapes: tuple[Shape, ...]) -> bool:
+        """Whether none of the results is called by anything sensitive, nor any component of them."""
+        return self._plain_shapes.issuperset(shapes) or self._found_plain_shapes(shapes)
+
+    def _found_plain_shapes(self, shapes: tuple[Shape, ...]) -> bool:
+        found = [shape for shape in shapes if self.plain(shape.facts.codes) and self.plain(shape.called)]
+        if len(self._plain_shapes) + len(found) > LIMIT:
+            self._plain_shapes = set()
+        self._plain_shapes.update(found)
+        return len(found) == len(shapes)
 
     def plain_report(self, report_categories: Iterable[str]) -> bool:
         """Whether none of the report's category codes is sensitive."""

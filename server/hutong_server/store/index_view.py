@@ -8,7 +8,8 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select
 from hutong_server.domain.person import PatientKey
 from hutong_server.store import tables
 from hutong_server.store.base import SealBroken, VersionHead
-from hutong_server.store.packing import decompress, part_keys, sealed_context, unpack
+from hutong_server.store.packing import part_keys, sealed_context
+from hutong_server.store.report_body import opened
 from hutong_server.store.reports import versions
 from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Transaction
@@ -134,11 +135,11 @@ class IndexView:
             heads = tuple(sorted(found, key=lambda head: head.version))
         except (SealBroken, ValueError):
             pass
-        if body is not None and version is not None:
+        if body is not None and version is not None and institution is not None:
             try:
                 context = sealed_context(body, b"report", key, report_id, version, institution)
-                status, withdrawn, row_disputed = unpack(decompress(self._tx.sealer.open(body, context)))[:3]
-                row = ShownRow(version, bool(row_held), status, withdrawn, row_disputed)
+                shown = opened(key, report_id, institution, version, self._tx.sealer.open(body, context))
+                row = ShownRow(version, bool(row_held), shown.status, shown.withdrawn, shown.disputed)
             except (SealBroken, ValueError):
                 opens = False
         waiting = None if placed is None else not placed

@@ -108,15 +108,7 @@ def encounter_of(institution: str, encounter: str, tokens: Tokens) -> bytes:
 
 def facts_of(row: StoredReport) -> ReportFacts:
     """What rules judge of a stored report."""
-    return ReportFacts(
-        report_id=row.report_id,
-        issuer=row.institution,
-        status=row.status,
-        withdrawn=row.withdrawn,
-        superseded=False,
-        disputed=row.disputed,
-        issued=row.issued,
-    )
+    return ReportFacts(row.report_id, row.institution, row.status, row.withdrawn, False, row.disputed, row.issued)
 
 
 def contents_of(

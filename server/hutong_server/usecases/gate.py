@@ -16,6 +16,7 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.recognition import ConsentBasis
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts
+from hutong_server.domain.results import Results
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.sensitivity import Sensitivity
 from hutong_server.store.base import AccessRecord, Reader, ReportFilter, StoredReport, Writer
@@ -128,8 +129,8 @@ def pass_gate(
         if not kept:
             rows.append(row)
         elif kept[0][1] >= 0 and len(kept) < len(row.results) and not row.withdrawn:
-            closed = {ordinal for _, ordinal, _ in kept}
-            left = tuple(result for result in row.results if result.ordinal not in closed)
+            closed = frozenset(ordinal for _, ordinal, _ in kept)
+            left = Results.of(row.results, row.parts).without(closed)
             rows.append(replace(row, results=left, partly_withheld=True))
     count = _count(withheld, stored) if rule.count_withheld else 0
     return Passed(tuple(rows), basis, tuple(withheld), count)
@@ -182,12 +183,11 @@ def _withheld(row: StoredReport, consent: Consent, book: RuleBook) -> Iterator[K
 
 def _plain(row: StoredReport, sensitivity: Sensitivity) -> bool:
     """Whether nothing of a report is sensitive, found without asking whose codes they are."""
-    plain = sensitivity.plain
+    results = Results.of(row.results, row.parts)
     return (
-        plain(row.codes)
+        sensitivity.plain(row.codes)
         and sensitivity.plain_report(row.categories)
-        and all(map(plain, row.parts))
-        and all(plain(result.codes) for result in row.results)
+        and sensitivity.plain_results(results.shapes)
     )
 
 

@@ -1,21 +1,24 @@
-"""The lines of a prompt are the same whether everything was judged or only what they need."""
+"""A prompt says what its definition says: told here by judging every result by itself."""
 
+from math import inf
 from typing import Any
 
-from hutong_server.domain.prompt import prompt
+from hutong_server.domain.prompt import Judged, prompt
+from hutong_server.domain.recognition import Specialty
 from hutong_server.domain.report import Status
-from hutong_server.domain.reuse import DAY
+from hutong_server.domain.reuse import DAY, Request, assess
 from hutong_server.domain.rulebook import RuleBook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.domain.test_properties import likely, reports, results
 
+TIMES = ("time", "time_source", "issued")
 shifts = st.integers(-40, 40).map(lambda n: n * DAY // 4)
 
 
 @st.composite
-def charts(draw: st.DrawFn) -> tuple[list[Any], Any, RuleBook]:
+def charts(draw: st.DrawFn) -> tuple[list[Any], Any, dict[str, Any]]:
     """Some results of one item that could be reused, at several times and in several states, among any others."""
     result, report, request, source = draw(likely())
     chart = []
@@ -28,17 +31,47 @@ def charts(draw: st.DrawFn) -> tuple[list[Any], Any, RuleBook]:
             status=draw(st.sampled_from(["final", "final", "final", *Status])),
         )
         others = [other._replace(ordinal=n + 1) for n, other in enumerate(draw(st.lists(results, max_size=2)))]
+        if draw(st.booleans()):  # as in most reports
+            others = [other._replace(**dict(zip(TIMES, moved[3:6], strict=True))) for other in others]
         about = draw(st.one_of(st.just(report), reports))._replace(report_id=bytes([number]))
         chart.append((about, (moved, *others)))
-    return chart, request, RuleBook(**source)
+    return chart, request, source
+
+
+def told(chart: list[Any], request: Request, source: dict[str, Any]) -> tuple[list[Any], list[Any], int]:
+    """Lines, refusals and others of a chart, each result judged under rules that remember nothing."""
+    judged = [
+        Judged(report, result, assess(result, report, request, RuleBook(**source)), result.time)
+        for report, given in chart
+        for result in given
+    ]
+
+    def recency(one: Judged) -> tuple[float, int]:
+        issued = one.result.issued if one.result.issued is not None else one.report.issued
+        return (inf if one.time is None else one.time, issued or 0)
+
+    lines = []
+    for code in sorted({one.verdict.item.code for one in judged if one.verdict.item}):
+        group = [one for one in judged if one.verdict.item and one.verdict.item.code == code]
+        if reusable := [one for one in group if one.verdict.reusable]:
+            best = max(reusable, key=recency)
+            newer = [one for one in group if not one.verdict.reusable and recency(one) > recency(best)]
+            lines.append((best.verdict.item, best, tuple(sorted(newer, key=recency, reverse=True))))
+    lines.sort(key=lambda line: line[0].specialty is not Specialty.LABORATORY)
+    refused = sorted((one for one in judged if not one.verdict.reusable), key=recency, reverse=True)
+    return lines, refused, len(judged) - len(lines)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(charts())
-def test_what_need_not_be_judged_changes_no_line(case: tuple[list[Any], Any, RuleBook]) -> None:
-    chart, request, book = case
-    whole = prompt(chart, request, book)
-    picked = prompt(chart, request, book, everything=False)
-    assert picked.lines == whole.lines
-    assert picked.others == whole.others
-    assert picked.not_reusable == ()
+def test_a_prompt_says_what_is_meant(case: tuple[list[Any], Request, dict[str, Any]]) -> None:
+    chart, request, source = case
+    lines, refused, others = told(chart, request, source)
+    whole = prompt(chart, request, RuleBook(**source))
+    assert [tuple(line) for line in whole.lines] == lines
+    assert list(whole.not_reusable) == refused
+    assert whole.others == others
+    book = RuleBook(**source)
+    for _ in range(2):  # the second time from what the book remembers
+        picked = prompt(chart, request, book, everything=False)
+        assert picked == whole._replace(not_reusable=())

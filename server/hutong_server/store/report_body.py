@@ -1,0 +1,156 @@
+"""The body of a report's row: what it says, in two parts that open apart.
+
+The facts are what is judged, of every report of a chart; the details are what a reader sees, of the few results that
+are shown. The facts of a result without its times and number are one string of bytes, the same for all results that
+are alike, so what it means is looked up and not read again.
+
+The form: 2 | length of the packed facts (4 bytes) | packed facts | packed details. The details are packed with the
+facts as their dictionary, for both speak of the same codes and names. Bodies of before (one packed part) begin with
+another byte, and open as well.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, overload
+
+from hutong_server.domain.memory import Memory
+from hutong_server.domain.person import PatientKey
+from hutong_server.domain.report import ResultFacts
+from hutong_server.domain.results import Results, Shape, When, shape_of
+from hutong_server.store.base import StoredReport
+from hutong_server.store.packing import compress, decompress, pack, unpack
+
+_FORM = 2
+_START = 5
+
+_FACTS: Callable[[Any], ResultFacts] = partial(tuple.__new__, ResultFacts)
+_WHEN: Callable[[Any], When] = partial(tuple.__new__, When)
+# What is unpacked has no type.
+_ROW: Callable[..., StoredReport] = StoredReport
+_SHAPES: Memory[bytes, Shape] = Memory(20_000)
+
+
+def packed(row: StoredReport) -> bytes:
+    """What a row says, in bytes."""
+    results = row.results
+    called = (*row.parts, *[()] * (len(results) - len(row.parts)))
+    times = [each[3:6] for each in results]
+    facts = pack(
+        (
+            row.status,
+            row.withdrawn,
+            row.disputed,
+            row.effective,
+            row.issued,
+            row.received,
+            row.specialty,
+            row.has_images,
+            row.header,
+            row.categories,
+            row.codes,
+            times[:1] if len(set(times)) == 1 else times,
+            [pack((words, *each[1:3], *each[6:])) for each, words in zip(results, called, strict=True)],
+            _numbers([each.ordinal for each in results]),
+        )
+    )
+    first = compress(facts)
+    details = zlib.compressobj(6, zdict=facts)
+    return b"".join(
+        (
+            bytes((_FORM,)),
+            len(first).to_bytes(4, "big"),
+            first,
+            details.compress(pack(tuple(row.details))),
+            details.flush(),
+        )
+    )
+
+
+def opened(key: PatientKey, report_id: bytes, institution: str, version: int, body: bytes) -> StoredReport:
+    """The row of a body."""
+    if body[0] != _FORM:
+        return _of_before(key, report_id, institution, version, body)
+    end = _START + int.from_bytes(body[1:_START], "big")
+    plain = decompress(body[_START:end])
+    *first, header, categories, codes, times, alike, ordinals = unpack(plain)
+    known = _SHAPES
+    shapes = tuple([known.get(each) or _shape(each) for each in alike])
+    return _ROW(
+        key,
+        report_id,
+        institution,
+        version,
+        *first,
+        Results(shapes, tuple(map(_WHEN, times)), ordinals or range(len(shapes))),
+        Details(body[end:], plain),
+        header,
+        categories,
+        codes,
+        tuple([shape.called for shape in shapes]),
+    )
+
+
+class Details(Sequence[bytes]):
+    """What a reader sees of each result, opened when first asked for."""
+
+    __slots__ = ("_opened", "_packed", "_words")
+
+    def __init__(self, packed: bytes, words: bytes) -> None:
+        """`words`: the dictionary."""
+        self._packed, self._words = packed, words
+        self._opened: tuple[bytes, ...] | None = None
+
+    def _all(self) -> tuple[bytes, ...]:
+        known = self._opened
+        if known is None:
+            known = unpack(zlib.decompressobj(zdict=self._words).decompress(self._packed))
+            self._opened = known
+        return known
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[bytes, ...]: ...
+    def __getitem__(self, index: int | slice) -> bytes | tuple[bytes, ...]:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple | Details) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # a look at a row, not a key
+
+
+def _shape(packed: bytes) -> Shape:
+    words, status, flags, *rest = unpack(packed)
+    return _SHAPES.keep(packed, shape_of(ResultFacts(0, status, flags, None, 0, None, *rest), words))
+
+
+def _numbers(ordinals: list[int]) -> list[int]:
+    """Empty where the results are numbered from 0, as nearly always."""
+    return [] if ordinals == list(range(len(ordinals))) else ordinals
+
+
+def _of_before(key: PatientKey, report_id: bytes, institution: str, version: int, body: bytes) -> StoredReport:
+    *first, results, details, header, categories = (given := unpack(decompress(body)))[:12]
+    # Codes and parts: rows of before sensitive categories were told apart have none.
+    codes, parts = given[12:] or ((), ())
+    return _ROW(
+        key,
+        report_id,
+        institution,
+        version,
+        *first,
+        Results.of(tuple(map(_FACTS, results)), parts),
+        details,
+        header,
+        categories,
+        codes,
+        parts,
+    )

@@ -128,7 +128,6 @@ identity = Table(
     Column("held", Boolean, nullable=False),
     Column("disputed", Boolean, nullable=False),
     Column("former_keys", BLOB, nullable=False),  # 16 bytes each
-    Column("withheld", Boolean),  # by an administrator; null in rows of before it could be
 )
 
 report = Table(
@@ -209,7 +208,6 @@ from hutong_server.store import (  # noqa: E402
     decision_tables,
     key_tables,
     ledger_tables,
-    notice_tables,
     order_tables,
 )
 
@@ -220,6 +218,5 @@ __all__ = [
     "key_tables",
     "ledger_tables",
     "metadata",
-    "notice_tables",
     "order_tables",
 ]

@@ -17,6 +17,7 @@ class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PURPOSE_UNSPECIFIED: _ClassVar[Purpose]
     PURPOSE_TREATMENT: _ClassVar[Purpose]
     PURPOSE_EMERGENCY: _ClassVar[Purpose]
+    PURPOSE_QUALITY: _ClassVar[Purpose]
 
 class EncounterClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -100,6 +101,7 @@ class Reliance(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 PURPOSE_UNSPECIFIED: Purpose
 PURPOSE_TREATMENT: Purpose
 PURPOSE_EMERGENCY: Purpose
+PURPOSE_QUALITY: Purpose
 ENCOUNTER_CLASS_UNSPECIFIED: EncounterClass
 ENCOUNTER_CLASS_OUTPATIENT: EncounterClass
 ENCOUNTER_CLASS_INPATIENT: EncounterClass
@@ -331,9 +333,9 @@ class OrderedItem(_message.Message):
     ALREADY_DECIDED_FIELD_NUMBER: _ClassVar[int]
     item: _report_pb2.ItemRef
     line: _report_pb2.PromptLine
-    not_reusable: _containers.RepeatedCompositeFieldContainer[_report_pb2.NewerResult]
+    not_reusable: _containers.RepeatedCompositeFieldContainer[_report_pb2.ResultEntry]
     already_decided: bool
-    def __init__(self, item: _Optional[_Union[_report_pb2.ItemRef, _Mapping]] = ..., line: _Optional[_Union[_report_pb2.PromptLine, _Mapping]] = ..., not_reusable: _Optional[_Iterable[_Union[_report_pb2.NewerResult, _Mapping]]] = ..., already_decided: _Optional[bool] = ...) -> None: ...
+    def __init__(self, item: _Optional[_Union[_report_pb2.ItemRef, _Mapping]] = ..., line: _Optional[_Union[_report_pb2.PromptLine, _Mapping]] = ..., not_reusable: _Optional[_Iterable[_Union[_report_pb2.ResultEntry, _Mapping]]] = ..., already_decided: _Optional[bool] = ...) -> None: ...
 
 class OrderAnswer(_message.Message):
     __slots__ = ("order_id", "coverage", "items")

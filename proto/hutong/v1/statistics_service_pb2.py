@@ -24,43 +24,44 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from hutong.v1 import report_pb2 as hutong_dot_v1_dot_report__pb2
+from hutong.v1 import reuse_service_pb2 as hutong_dot_v1_dot_reuse__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hutong/v1/statistics_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xa4\x01\n\x10StatisticsFilter\x12\x11\n\tfirst_day\x18\x01 \x01(\t\x12\x10\n\x08last_day\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08receiver\x18\x04 \x01(\t\x12\x12\n\ndepartment\x18\x05 \x01(\t\x12\x0c\n\x04item\x18\x06 \x01(\t\x12\'\n\tspecialty\x18\x07 \x01(\x0e\x32\x14.hutong.v1.Specialty\"\x91\x01\n\x14GetStatisticsRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.hutong.v1.StatisticsFilter\x12%\n\x08group_by\x18\x02 \x03(\x0e\x32\x13.hutong.v1.Grouping\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\x8f\x02\n\x10StatisticsCounts\x12\x0f\n\x07prompts\x18\x01 \x01(\x04\x12\x11\n\treminders\x18\x02 \x01(\x04\x12\x10\n\x08returned\x18\x03 \x01(\x04\x12\r\n\x05shown\x18\x04 \x01(\x04\x12\x0e\n\x06opened\x18\x05 \x01(\x04\x12\x11\n\tdismissed\x18\x06 \x01(\x04\x12\r\n\x05\x63ited\x18\x07 \x01(\x04\x12\x11\n\treordered\x18\x08 \x01(\x04\x12\x12\n\nrecognized\x18\t \x01(\x04\x12\x14\n\x0crepeated_all\x18\n \x01(\x04\x12\x0f\n\x07refused\x18\x0b \x01(\x04\x12\x0f\n\x07revoked\x18\x0c \x01(\x04\x12\x13\n\x0bsavings_fen\x18\r \x01(\x03\x12\x10\n\x08unpriced\x18\x0e \x01(\x04\"R\n\x0eStatisticsRate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnumerator\x18\x02 \x01(\x04\x12\x13\n\x0b\x64\x65nominator\x18\x03 \x01(\x04\x12\n\n\x02of\x18\x04 \x01(\t\"u\n\rStatisticsRow\x12\r\n\x05group\x18\x01 \x03(\t\x12+\n\x06\x63ounts\x18\x02 \x01(\x0b\x32\x1b.hutong.v1.StatisticsCounts\x12(\n\x05rates\x18\x03 \x03(\x0b\x32\x19.hutong.v1.StatisticsRate\"\x8b\x01\n\x15GetStatisticsResponse\x12&\n\x04rows\x18\x01 \x03(\x0b\x32\x18.hutong.v1.StatisticsRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x31\n\rcounted_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xae\x01\n\x19ListStatisticsRowsRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.hutong.v1.StatisticsFilter\x12-\n\x07measure\x18\x02 \x01(\x0e\x32\x1c.hutong.v1.StatisticsMeasure\x12\x0e\n\x06ground\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xab\x01\n\x0fStatisticsEvent\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08receiver\x18\x04 \x01(\t\x12\x12\n\ndepartment\x18\x05 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x06 \x01(\t\x12\x0e\n\x06ground\x18\x07 \x01(\t\x12\x16\n\tprice_fen\x18\x08 \x01(\x03H\x00\x88\x01\x01\x42\x0c\n\n_price_fen\"_\n\x1aListStatisticsRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.hutong.v1.StatisticsEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x18ListFeedFreshnessRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xbb\x01\n\rFeedFreshness\x12.\n\x0binstitution\x18\x01 \x01(\x0b\x32\x19.hutong.v1.InstitutionRef\x12\x34\n\x10last_received_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rhabit_seconds\x18\x03 \x01(\x04\x12\x0e\n\x06\x62\x65hind\x18\x04 \x01(\x08\x12\x0f\n\x07reports\x18\x05 \x01(\x04\x12\x0c\n\x04held\x18\x06 \x01(\x04\"]\n\x19ListFeedFreshnessResponse\x12\'\n\x05\x66\x65\x65\x64s\x18\x01 \x03(\x0b\x32\x18.hutong.v1.FeedFreshness\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x08Grouping\x12\x18\n\x14GROUPING_UNSPECIFIED\x10\x00\x12\x10\n\x0cGROUPING_DAY\x10\x01\x12\x13\n\x0fGROUPING_SOURCE\x10\x02\x12\x15\n\x11GROUPING_RECEIVER\x10\x03\x12\x17\n\x13GROUPING_DEPARTMENT\x10\x04\x12\x11\n\rGROUPING_ITEM\x10\x05\x12\x16\n\x12GROUPING_SPECIALTY\x10\x06\x12\x13\n\x0fGROUPING_GROUND\x10\x07*\xde\x03\n\x11StatisticsMeasure\x12\"\n\x1eSTATISTICS_MEASURE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSTATISTICS_MEASURE_PROMPTS\x10\x01\x12 \n\x1cSTATISTICS_MEASURE_REMINDERS\x10\x02\x12\x1f\n\x1bSTATISTICS_MEASURE_RETURNED\x10\x03\x12\x1c\n\x18STATISTICS_MEASURE_SHOWN\x10\x04\x12\x1d\n\x19STATISTICS_MEASURE_OPENED\x10\x05\x12 \n\x1cSTATISTICS_MEASURE_DISMISSED\x10\x06\x12\x1c\n\x18STATISTICS_MEASURE_CITED\x10\x07\x12 \n\x1cSTATISTICS_MEASURE_REORDERED\x10\x08\x12!\n\x1dSTATISTICS_MEASURE_RECOGNIZED\x10\t\x12\x1f\n\x1bSTATISTICS_MEASURE_REPEATED\x10\n\x12\x1e\n\x1aSTATISTICS_MEASURE_REVOKED\x10\x0b\x12\x1e\n\x1aSTATISTICS_MEASURE_REFUSED\x10\x0c\x12\x1f\n\x1bSTATISTICS_MEASURE_UNPRICED\x10\r2\xaa\x02\n\x11StatisticsService\x12R\n\rGetStatistics\x12\x1f.hutong.v1.GetStatisticsRequest\x1a .hutong.v1.GetStatisticsResponse\x12\x61\n\x12ListStatisticsRows\x12$.hutong.v1.ListStatisticsRowsRequest\x1a%.hutong.v1.ListStatisticsRowsResponse\x12^\n\x11ListFeedFreshness\x12#.hutong.v1.ListFeedFreshnessRequest\x1a$.hutong.v1.ListFeedFreshnessResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hutong/v1/statistics_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\x1a\x1dhutong/v1/reuse_service.proto\"\xb4\x01\n\x10StatisticsFilter\x12\x11\n\tfirst_day\x18\x01 \x01(\t\x12\x10\n\x08last_day\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08receiver\x18\x04 \x01(\t\x12\x12\n\ndepartment\x18\x05 \x01(\t\x12\x0c\n\x04item\x18\x06 \x01(\t\x12\'\n\tspecialty\x18\x07 \x01(\x0e\x32\x14.hutong.v1.Specialty\x12\x0e\n\x06ground\x18\x08 \x01(\t\"\x91\x01\n\x14GetStatisticsRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.hutong.v1.StatisticsFilter\x12%\n\x08group_by\x18\x02 \x03(\x0e\x32\x13.hutong.v1.Grouping\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\x8f\x02\n\x10StatisticsCounts\x12\x0f\n\x07prompts\x18\x01 \x01(\x04\x12\x11\n\treminders\x18\x02 \x01(\x04\x12\x10\n\x08returned\x18\x03 \x01(\x04\x12\r\n\x05shown\x18\x04 \x01(\x04\x12\x0e\n\x06opened\x18\x05 \x01(\x04\x12\x11\n\tdismissed\x18\x06 \x01(\x04\x12\r\n\x05\x63ited\x18\x07 \x01(\x04\x12\x11\n\treordered\x18\x08 \x01(\x04\x12\x12\n\nrecognized\x18\t \x01(\x04\x12\x14\n\x0crepeated_all\x18\n \x01(\x04\x12\x0f\n\x07refused\x18\x0b \x01(\x04\x12\x0f\n\x07revoked\x18\x0c \x01(\x04\x12\x13\n\x0bsavings_fen\x18\r \x01(\x03\x12\x10\n\x08unpriced\x18\x0e \x01(\x04\"R\n\x0eStatisticsRate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnumerator\x18\x02 \x01(\x04\x12\x13\n\x0b\x64\x65nominator\x18\x03 \x01(\x04\x12\n\n\x02of\x18\x04 \x01(\t\"\x99\x01\n\rStatisticsRow\x12\r\n\x05group\x18\x01 \x03(\t\x12+\n\x06\x63ounts\x18\x02 \x01(\x0b\x32\x1b.hutong.v1.StatisticsCounts\x12(\n\x05rates\x18\x03 \x03(\x0b\x32\x19.hutong.v1.StatisticsRate\x12\x10\n\x08group_zh\x18\x04 \x03(\t\x12\x10\n\x08group_en\x18\x05 \x03(\t\"\x8b\x01\n\x15GetStatisticsResponse\x12&\n\x04rows\x18\x01 \x03(\x0b\x32\x18.hutong.v1.StatisticsRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x31\n\rcounted_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\x19ListStatisticsRowsRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.hutong.v1.StatisticsFilter\x12-\n\x07measure\x18\x02 \x01(\x0e\x32\x1c.hutong.v1.StatisticsMeasure\x12\'\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x16.hutong.v1.CallContext\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\xab\x01\n\x0fStatisticsEvent\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08receiver\x18\x04 \x01(\t\x12\x12\n\ndepartment\x18\x05 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x06 \x01(\t\x12\x0e\n\x06ground\x18\x07 \x01(\t\x12\x16\n\tprice_fen\x18\x08 \x01(\x03H\x00\x88\x01\x01\x42\x0c\n\n_price_fen\"_\n\x1aListStatisticsRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.hutong.v1.StatisticsEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x18ListFeedFreshnessRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xbb\x01\n\rFeedFreshness\x12.\n\x0binstitution\x18\x01 \x01(\x0b\x32\x19.hutong.v1.InstitutionRef\x12\x34\n\x10last_received_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rhabit_seconds\x18\x03 \x01(\x04\x12\x0e\n\x06\x62\x65hind\x18\x04 \x01(\x08\x12\x0f\n\x07reports\x18\x05 \x01(\x04\x12\x0c\n\x04held\x18\x06 \x01(\x04\"]\n\x19ListFeedFreshnessResponse\x12\'\n\x05\x66\x65\x65\x64s\x18\x01 \x03(\x0b\x32\x18.hutong.v1.FeedFreshness\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x08Grouping\x12\x18\n\x14GROUPING_UNSPECIFIED\x10\x00\x12\x10\n\x0cGROUPING_DAY\x10\x01\x12\x13\n\x0fGROUPING_SOURCE\x10\x02\x12\x15\n\x11GROUPING_RECEIVER\x10\x03\x12\x17\n\x13GROUPING_DEPARTMENT\x10\x04\x12\x11\n\rGROUPING_ITEM\x10\x05\x12\x16\n\x12GROUPING_SPECIALTY\x10\x06\x12\x13\n\x0fGROUPING_GROUND\x10\x07*\xde\x03\n\x11StatisticsMeasure\x12\"\n\x1eSTATISTICS_MEASURE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSTATISTICS_MEASURE_PROMPTS\x10\x01\x12 \n\x1cSTATISTICS_MEASURE_REMINDERS\x10\x02\x12\x1f\n\x1bSTATISTICS_MEASURE_RETURNED\x10\x03\x12\x1c\n\x18STATISTICS_MEASURE_SHOWN\x10\x04\x12\x1d\n\x19STATISTICS_MEASURE_OPENED\x10\x05\x12 \n\x1cSTATISTICS_MEASURE_DISMISSED\x10\x06\x12\x1c\n\x18STATISTICS_MEASURE_CITED\x10\x07\x12 \n\x1cSTATISTICS_MEASURE_REORDERED\x10\x08\x12!\n\x1dSTATISTICS_MEASURE_RECOGNIZED\x10\t\x12\x1f\n\x1bSTATISTICS_MEASURE_REPEATED\x10\n\x12\x1e\n\x1aSTATISTICS_MEASURE_REVOKED\x10\x0b\x12\x1e\n\x1aSTATISTICS_MEASURE_REFUSED\x10\x0c\x12\x1f\n\x1bSTATISTICS_MEASURE_UNPRICED\x10\r2\xaa\x02\n\x11StatisticsService\x12R\n\rGetStatistics\x12\x1f.hutong.v1.GetStatisticsRequest\x1a .hutong.v1.GetStatisticsResponse\x12\x61\n\x12ListStatisticsRows\x12$.hutong.v1.ListStatisticsRowsRequest\x1a%.hutong.v1.ListStatisticsRowsResponse\x12^\n\x11ListFeedFreshness\x12#.hutong.v1.ListFeedFreshnessRequest\x1a$.hutong.v1.ListFeedFreshnessResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hutong.v1.statistics_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GROUPING']._serialized_start=1841
-  _globals['_GROUPING']._serialized_end=2028
-  _globals['_STATISTICSMEASURE']._serialized_start=2031
-  _globals['_STATISTICSMEASURE']._serialized_end=2509
-  _globals['_STATISTICSFILTER']._serialized_start=107
-  _globals['_STATISTICSFILTER']._serialized_end=271
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=274
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=419
-  _globals['_STATISTICSCOUNTS']._serialized_start=422
-  _globals['_STATISTICSCOUNTS']._serialized_end=693
-  _globals['_STATISTICSRATE']._serialized_start=695
-  _globals['_STATISTICSRATE']._serialized_end=777
-  _globals['_STATISTICSROW']._serialized_start=779
-  _globals['_STATISTICSROW']._serialized_end=896
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=899
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1038
-  _globals['_LISTSTATISTICSROWSREQUEST']._serialized_start=1041
-  _globals['_LISTSTATISTICSROWSREQUEST']._serialized_end=1215
-  _globals['_STATISTICSEVENT']._serialized_start=1218
-  _globals['_STATISTICSEVENT']._serialized_end=1389
-  _globals['_LISTSTATISTICSROWSRESPONSE']._serialized_start=1391
-  _globals['_LISTSTATISTICSROWSRESPONSE']._serialized_end=1486
-  _globals['_LISTFEEDFRESHNESSREQUEST']._serialized_start=1488
-  _globals['_LISTFEEDFRESHNESSREQUEST']._serialized_end=1553
-  _globals['_FEEDFRESHNESS']._serialized_start=1556
-  _globals['_FEEDFRESHNESS']._serialized_end=1743
-  _globals['_LISTFEEDFRESHNESSRESPONSE']._serialized_start=1745
-  _globals['_LISTFEEDFRESHNESSRESPONSE']._serialized_end=1838
-  _globals['_STATISTICSSERVICE']._serialized_start=2512
-  _globals['_STATISTICSSERVICE']._serialized_end=2810
+  _globals['_GROUPING']._serialized_start=1950
+  _globals['_GROUPING']._serialized_end=2137
+  _globals['_STATISTICSMEASURE']._serialized_start=2140
+  _globals['_STATISTICSMEASURE']._serialized_end=2618
+  _globals['_STATISTICSFILTER']._serialized_start=138
+  _globals['_STATISTICSFILTER']._serialized_end=318
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=321
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=466
+  _globals['_STATISTICSCOUNTS']._serialized_start=469
+  _globals['_STATISTICSCOUNTS']._serialized_end=740
+  _globals['_STATISTICSRATE']._serialized_start=742
+  _globals['_STATISTICSRATE']._serialized_end=824
+  _globals['_STATISTICSROW']._serialized_start=827
+  _globals['_STATISTICSROW']._serialized_end=980
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=983
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1122
+  _globals['_LISTSTATISTICSROWSREQUEST']._serialized_start=1125
+  _globals['_LISTSTATISTICSROWSREQUEST']._serialized_end=1324
+  _globals['_STATISTICSEVENT']._serialized_start=1327
+  _globals['_STATISTICSEVENT']._serialized_end=1498
+  _globals['_LISTSTATISTICSROWSRESPONSE']._serialized_start=1500
+  _globals['_LISTSTATISTICSROWSRESPONSE']._serialized_end=1595
+  _globals['_LISTFEEDFRESHNESSREQUEST']._serialized_start=1597
+  _globals['_LISTFEEDFRESHNESSREQUEST']._serialized_end=1662
+  _globals['_FEEDFRESHNESS']._serialized_start=1665
+  _globals['_FEEDFRESHNESS']._serialized_end=1852
+  _globals['_LISTFEEDFRESHNESSRESPONSE']._serialized_start=1854
+  _globals['_LISTFEEDFRESHNESSRESPONSE']._serialized_end=1947
+  _globals['_STATISTICSSERVICE']._serialized_start=2621
+  _globals['_STATISTICSSERVICE']._serialized_end=2919
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from hutong.v1 import report_pb2 as _report_pb2
+from hutong.v1 import reuse_service_pb2 as _reuse_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -62,7 +63,7 @@ STATISTICS_MEASURE_REFUSED: StatisticsMeasure
 STATISTICS_MEASURE_UNPRICED: StatisticsMeasure
 
 class StatisticsFilter(_message.Message):
-    __slots__ = ("first_day", "last_day", "source", "receiver", "department", "item", "specialty")
+    __slots__ = ("first_day", "last_day", "source", "receiver", "department", "item", "specialty", "ground")
     FIRST_DAY_FIELD_NUMBER: _ClassVar[int]
     LAST_DAY_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +71,7 @@ class StatisticsFilter(_message.Message):
     DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
     SPECIALTY_FIELD_NUMBER: _ClassVar[int]
+    GROUND_FIELD_NUMBER: _ClassVar[int]
     first_day: str
     last_day: str
     source: str
@@ -77,7 +79,8 @@ class StatisticsFilter(_message.Message):
     department: str
     item: str
     specialty: _report_pb2.Specialty
-    def __init__(self, first_day: _Optional[str] = ..., last_day: _Optional[str] = ..., source: _Optional[str] = ..., receiver: _Optional[str] = ..., department: _Optional[str] = ..., item: _Optional[str] = ..., specialty: _Optional[_Union[_report_pb2.Specialty, str]] = ...) -> None: ...
+    ground: str
+    def __init__(self, first_day: _Optional[str] = ..., last_day: _Optional[str] = ..., source: _Optional[str] = ..., receiver: _Optional[str] = ..., department: _Optional[str] = ..., item: _Optional[str] = ..., specialty: _Optional[_Union[_report_pb2.Specialty, str]] = ..., ground: _Optional[str] = ...) -> None: ...
 
 class GetStatisticsRequest(_message.Message):
     __slots__ = ("filter", "group_by", "page_size", "page_token")
@@ -136,14 +139,18 @@ class StatisticsRate(_message.Message):
     def __init__(self, name: _Optional[str] = ..., numerator: _Optional[int] = ..., denominator: _Optional[int] = ..., of: _Optional[str] = ...) -> None: ...
 
 class StatisticsRow(_message.Message):
-    __slots__ = ("group", "counts", "rates")
+    __slots__ = ("group", "counts", "rates", "group_zh", "group_en")
     GROUP_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     RATES_FIELD_NUMBER: _ClassVar[int]
+    GROUP_ZH_FIELD_NUMBER: _ClassVar[int]
+    GROUP_EN_FIELD_NUMBER: _ClassVar[int]
     group: _containers.RepeatedScalarFieldContainer[str]
     counts: StatisticsCounts
     rates: _containers.RepeatedCompositeFieldContainer[StatisticsRate]
-    def __init__(self, group: _Optional[_Iterable[str]] = ..., counts: _Optional[_Union[StatisticsCounts, _Mapping]] = ..., rates: _Optional[_Iterable[_Union[StatisticsRate, _Mapping]]] = ...) -> None: ...
+    group_zh: _containers.RepeatedScalarFieldContainer[str]
+    group_en: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, group: _Optional[_Iterable[str]] = ..., counts: _Optional[_Union[StatisticsCounts, _Mapping]] = ..., rates: _Optional[_Iterable[_Union[StatisticsRate, _Mapping]]] = ..., group_zh: _Optional[_Iterable[str]] = ..., group_en: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetStatisticsResponse(_message.Message):
     __slots__ = ("rows", "next_page_token", "counted_until")
@@ -156,18 +163,18 @@ class GetStatisticsResponse(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[StatisticsRow, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., counted_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListStatisticsRowsRequest(_message.Message):
-    __slots__ = ("filter", "measure", "ground", "page_size", "page_token")
+    __slots__ = ("filter", "measure", "context", "page_size", "page_token")
     FILTER_FIELD_NUMBER: _ClassVar[int]
     MEASURE_FIELD_NUMBER: _ClassVar[int]
-    GROUND_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     filter: StatisticsFilter
     measure: StatisticsMeasure
-    ground: str
+    context: _reuse_service_pb2.CallContext
     page_size: int
     page_token: str
-    def __init__(self, filter: _Optional[_Union[StatisticsFilter, _Mapping]] = ..., measure: _Optional[_Union[StatisticsMeasure, str]] = ..., ground: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, filter: _Optional[_Union[StatisticsFilter, _Mapping]] = ..., measure: _Optional[_Union[StatisticsMeasure, str]] = ..., context: _Optional[_Union[_reuse_service_pb2.CallContext, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class StatisticsEvent(_message.Message):
     __slots__ = ("prompt_id", "item", "source", "receiver", "department", "day", "ground", "price_fen")

@@ -27,6 +27,16 @@ if _version_not_supported:
 
 class StatisticsServiceStub:
     """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one.
+
+    What counts for which day, in the region's time zone:
+    - what was returned, and what happened to it on screen (shown, opened, dismissed, cited, re-ordered): the day on
+    which the prompt was first answered, so that a rate speaks of the same prompts above and below the line;
+    - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
+    Late events correct the day they belong to.
+
+    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
+    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
     """
 
     def __init__(self, channel):
@@ -54,13 +64,26 @@ class StatisticsServiceStub:
 
 class StatisticsServiceServicer:
     """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one.
+
+    What counts for which day, in the region's time zone:
+    - what was returned, and what happened to it on screen (shown, opened, dismissed, cited, re-ordered): the day on
+    which the prompt was first answered, so that a rate speaks of the same prompts above and below the line;
+    - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
+    Late events correct the day they belong to.
+
+    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
+    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
     """
 
     def GetStatistics(self, request, context):
-        """Counts, rates and savings by day, institution, department, item or specialty.
+        """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
-        Roles: emr, admin, supervisor. An institution sees only what it issued or received. Late events correct the day
-        they belong to, within a minute. INVALID_ARGUMENT for a span above 400 days or more than three groupings.
+        Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
+        of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+        asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
+        groupings or the same twice, and, without a receiver or a source, for more than 31 days at once of three of source,
+        receiver, department and item, or of a department or department grouping beside a source or an item.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -69,7 +92,9 @@ class StatisticsServiceServicer:
     def ListStatisticsRows(self, request, context):
         """The rows behind a number: prompts by id, without identity.
 
-        Roles: emr, admin, supervisor. An institution sees only its own. Pages follow AIP-158.
+        Roles: emr, admin, supervisor; whose rows and refusals as GetStatistics. A row of a result that its patient
+        withholds by now, or that is not this patient's any more, does not exist: fewer rows may come than were counted.
+        Pages follow AIP-158; a page may be short, also empty, while more follow. Recorded, durably, before it leaves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +137,16 @@ def add_StatisticsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class StatisticsService:
     """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one.
+
+    What counts for which day, in the region's time zone:
+    - what was returned, and what happened to it on screen (shown, opened, dismissed, cited, re-ordered): the day on
+    which the prompt was first answered, so that a rate speaks of the same prompts above and below the line;
+    - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
+    Late events correct the day they belong to.
+
+    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
+    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
     """
 
     @staticmethod

@@ -27,22 +27,38 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StatisticsServiceStub:
-    """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one."""
+    """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one.
+
+    What counts for which day, in the region's time zone:
+      - what was returned, and what happened to it on screen (shown, opened, dismissed, cited, re-ordered): the day on
+        which the prompt was first answered, so that a rate speaks of the same prompts above and below the line;
+      - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
+    Late events correct the day they belong to.
+
+    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
+    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StatisticsServiceAsyncStub: ...
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_statistics_service_pb2.GetStatisticsRequest, _statistics_service_pb2.GetStatisticsResponse]
-    """Counts, rates and savings by day, institution, department, item or specialty.
+    """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
-    Roles: emr, admin, supervisor. An institution sees only what it issued or received. Late events correct the day
-    they belong to, within a minute. INVALID_ARGUMENT for a span above 400 days or more than three groupings.
+    Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
+    of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+    asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
+    groupings or the same twice, and, without a receiver or a source, for more than 31 days at once of three of source,
+    receiver, department and item, or of a department or department grouping beside a source or an item.
     """
     ListStatisticsRows: _grpc.UnaryUnaryMultiCallable[_statistics_service_pb2.ListStatisticsRowsRequest, _statistics_service_pb2.ListStatisticsRowsResponse]
     """The rows behind a number: prompts by id, without identity.
 
-    Roles: emr, admin, supervisor. An institution sees only its own. Pages follow AIP-158.
+    Roles: emr, admin, supervisor; whose rows and refusals as GetStatistics. A row of a result that its patient
+    withholds by now, or that is not this patient's any more, does not exist: fewer rows may come than were counted.
+    Pages follow AIP-158; a page may be short, also empty, while more follow. Recorded, durably, before it leaves.
     """
     ListFeedFreshness: _grpc.UnaryUnaryMultiCallable[_statistics_service_pb2.ListFeedFreshnessRequest, _statistics_service_pb2.ListFeedFreshnessResponse]
     """Coverage and freshness of each institution's feed.
@@ -52,19 +68,35 @@ class StatisticsServiceStub:
 
 @_typing.type_check_only
 class StatisticsServiceAsyncStub(StatisticsServiceStub):
-    """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one."""
+    """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one.
+
+    What counts for which day, in the region's time zone:
+      - what was returned, and what happened to it on screen (shown, opened, dismissed, cited, re-ordered): the day on
+        which the prompt was first answered, so that a rate speaks of the same prompts above and below the line;
+      - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
+    Late events correct the day they belong to.
+
+    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
+    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatistics: _aio.UnaryUnaryMultiCallable[_statistics_service_pb2.GetStatisticsRequest, _statistics_service_pb2.GetStatisticsResponse]  # type: ignore[assignment]
-    """Counts, rates and savings by day, institution, department, item or specialty.
+    """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
-    Roles: emr, admin, supervisor. An institution sees only what it issued or received. Late events correct the day
-    they belong to, within a minute. INVALID_ARGUMENT for a span above 400 days or more than three groupings.
+    Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
+    of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+    asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
+    groupings or the same twice, and, without a receiver or a source, for more than 31 days at once of three of source,
+    receiver, department and item, or of a department or department grouping beside a source or an item.
     """
     ListStatisticsRows: _aio.UnaryUnaryMultiCallable[_statistics_service_pb2.ListStatisticsRowsRequest, _statistics_service_pb2.ListStatisticsRowsResponse]  # type: ignore[assignment]
     """The rows behind a number: prompts by id, without identity.
 
-    Roles: emr, admin, supervisor. An institution sees only its own. Pages follow AIP-158.
+    Roles: emr, admin, supervisor; whose rows and refusals as GetStatistics. A row of a result that its patient
+    withholds by now, or that is not this patient's any more, does not exist: fewer rows may come than were counted.
+    Pages follow AIP-158; a page may be short, also empty, while more follow. Recorded, durably, before it leaves.
     """
     ListFeedFreshness: _aio.UnaryUnaryMultiCallable[_statistics_service_pb2.ListFeedFreshnessRequest, _statistics_service_pb2.ListFeedFreshnessResponse]  # type: ignore[assignment]
     """Coverage and freshness of each institution's feed.
@@ -73,7 +105,18 @@ class StatisticsServiceAsyncStub(StatisticsServiceStub):
     """
 
 class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one."""
+    """Counts from roll-ups, which equal a recount from the raw rows. No ranking of doctors: no answer names one.
+
+    What counts for which day, in the region's time zone:
+      - what was returned, and what happened to it on screen (shown, opened, dismissed, cited, re-ordered): the day on
+        which the prompt was first answered, so that a rate speaks of the same prompts above and below the line;
+      - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
+    Late events correct the day they belong to.
+
+    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
+    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
+    """
 
     @_abc_1.abstractmethod
     def GetStatistics(
@@ -81,10 +124,13 @@ class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _statistics_service_pb2.GetStatisticsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_statistics_service_pb2.GetStatisticsResponse, _abc.Awaitable[_statistics_service_pb2.GetStatisticsResponse]]:
-        """Counts, rates and savings by day, institution, department, item or specialty.
+        """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
-        Roles: emr, admin, supervisor. An institution sees only what it issued or received. Late events correct the day
-        they belong to, within a minute. INVALID_ARGUMENT for a span above 400 days or more than three groupings.
+        Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
+        of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+        asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
+        groupings or the same twice, and, without a receiver or a source, for more than 31 days at once of three of source,
+        receiver, department and item, or of a department or department grouping beside a source or an item.
         """
 
     @_abc_1.abstractmethod
@@ -95,7 +141,9 @@ class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_statistics_service_pb2.ListStatisticsRowsResponse, _abc.Awaitable[_statistics_service_pb2.ListStatisticsRowsResponse]]:
         """The rows behind a number: prompts by id, without identity.
 
-        Roles: emr, admin, supervisor. An institution sees only its own. Pages follow AIP-158.
+        Roles: emr, admin, supervisor; whose rows and refusals as GetStatistics. A row of a result that its patient
+        withholds by now, or that is not this patient's any more, does not exist: fewer rows may come than were counted.
+        Pages follow AIP-158; a page may be short, also empty, while more follow. Recorded, durably, before it leaves.
         """
 
     @_abc_1.abstractmethod

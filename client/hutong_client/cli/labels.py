@@ -69,6 +69,7 @@ ENUM_LABELS: dict[str, Pair] = {
     "PURPOSE_UNSPECIFIED": ("未填", "not stated"),
     "PURPOSE_TREATMENT": ("诊疗", "treatment"),
     "PURPOSE_EMERGENCY": ("急救", "emergency"),
+    "PURPOSE_QUALITY": ("质量控制", "quality control"),
     "ENCOUNTER_CLASS_UNSPECIFIED": ("未填", "not stated"),
     "ENCOUNTER_CLASS_OUTPATIENT": ("门诊", "outpatient"),
     "ENCOUNTER_CLASS_INPATIENT": ("住院", "inpatient"),

@@ -82,8 +82,8 @@ class StatisticsServiceServicer:
         Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
         of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
         asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
-        groupings or the same twice, and, without a receiver or a source, for more than 31 days at once of three of source,
-        receiver, department and item, or of a department or department grouping beside a source or an item.
+        groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
+        (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hutong_server.domain.caller import Caller
+from hutong_server.domain.decision import standing_items
 from hutong_server.domain.prompt import Prompted, prompt
 from hutong_server.domain.report import Instant
 from hutong_server.domain.reuse import Request
@@ -65,7 +66,8 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
     visit = Visit("OpenChart", ask.context, ask.caller, ask.request_id, found.keys)
     passed = pass_gate(visit, reader, book, now)
     rows = {row.report_id: row for row in passed.rows}
-    request = Request(ask.caller.institution, now)
+    encounter = encounter_of(ask.caller.institution, ask.context.encounter, tokens)
+    request = Request(ask.caller.institution, now, standing_items(reader.decisions(found.keys, encounter)))
     reports = ((facts_of(row), row.results) for row in passed.rows)
     prompted = prompt(reports, request, book, everything=ask.include_not_reusable)
     outcome = Outcome.IN_DOUBT if found.in_doubt else Outcome.FOUND if prompted.lines else Outcome.NONE
@@ -99,7 +101,7 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
                 for line in prompted.lines
             ),
             department=ask.context.department,
-            encounter=encounter_of(ask.caller.institution, ask.context.encounter, tokens),
+            encounter=encounter,
         ),
         record=access(
             "OpenChart",

@@ -70,7 +70,8 @@ def listed(at: Registry, of: Report, context: Context = TREATMENT, **more: Any) 
 def whole(at: Registry, published: Any, context: Context = TREATMENT, kind: str = REPORT_ID) -> WholeReport:
     offered = at.ids.seal(kind, "H2", (published.patient_key, published.report_id))
     ask = GetReport(offered, context, caller("H2", Role.EMR))
-    answer = at.store.read(lambda reader: get_report(ask, reader, at.publisher.book, at.ids, at.now))
+    book, tokens = at.publisher.book, at.publisher.tokens
+    answer = at.store.read(lambda reader: get_report(ask, reader, book, tokens, at.ids, at.now))
     at.store.submit(answer.keep).result(30)
     return answer
 

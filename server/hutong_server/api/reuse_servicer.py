@@ -139,7 +139,9 @@ class ReuseServicer(
         asker = self._asker()
 
         def answer() -> tuple[reuse_service_pb2.GetReportResponse, Future[None]]:
-            found = parts.store.read(lambda reader: get_report(ask, reader, asker.book, parts.ids, parts.clock()))
+            found = parts.store.read(
+                lambda reader: get_report(ask, reader, asker.book, parts.tokens, parts.ids, parts.clock())
+            )
             kept = parts.store.submit(found.keep)
             this.outcome = found.record.outcome
             self._count(found.passed)

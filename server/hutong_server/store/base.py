@@ -16,6 +16,7 @@ from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts, VersionKey
 from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
 from hutong_server.store.base_decisions import DecisionReader, DecisionWriter
+from hutong_server.store.base_notices import NoticeReader, NoticeWriter
 
 T = TypeVar("T")
 
@@ -110,6 +111,8 @@ class Identity:
     disputed: bool = False
     former_keys: tuple[PatientKey, ...] = ()
     """Keys under which earlier versions stand: the report named another patient then."""
+    withheld: bool = False
+    """An administrator hides it from every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +298,7 @@ class ReportFilter:
     taken_before: Instant | None = None
 
 
-class Reader(CertificateReader, DecisionReader, Protocol):
+class Reader(CertificateReader, NoticeReader, DecisionReader, Protocol):
     """A consistent view of the store."""
 
     def catalog_version(self) -> int: ...
@@ -320,7 +323,10 @@ class Reader(CertificateReader, DecisionReader, Protocol):
         """Index rows under these keys, any order: one indexed range read per key. Held and moved reports are absent."""
 
     def report(self, key: PatientKey, report_id: bytes) -> StoredReport | None:
-        """One index row, unless held."""
+        """One index row, unless held or withheld."""
+
+    def hidden_report(self, key: PatientKey, report_id: bytes) -> StoredReport | None:
+        """One index row, held or withheld or not. For no answer: only to change it, or to ask what it is about."""
 
     def document(self, key: PatientKey, report_id: bytes, version: int) -> tuple[bytes, bytes] | None:
         """(document, images) of a version."""
@@ -374,7 +380,7 @@ class Reader(CertificateReader, DecisionReader, Protocol):
         """Raises StoreUnavailable when the database does not answer."""
 
 
-class Writer(Reader, CertificateWriter, DecisionWriter, Protocol):
+class Writer(Reader, CertificateWriter, NoticeWriter, DecisionWriter, Protocol):
     """A transaction. Everything or nothing of a job is kept."""
 
     def lock(self, keys: Iterable[bytes]) -> None:

@@ -33,6 +33,11 @@ _SHOWN = select(_report.patient_key, _report.report_id, _report.institution, _re
 )
 _REPORTS = Statement(_SHOWN)
 _REPORT = Statement(_SHOWN.where(_report.report_id == _OF_ID))
+_HIDDEN_REPORT = Statement(
+    select(_report.patient_key, _report.report_id, _report.institution, _report.version, _report.body).where(
+        _report.patient_key == _OF_KEY, _report.report_id == _OF_ID
+    )
+)
 _PUT_REPORT = upsert(tables.report)
 _ONE_REPORT = (_report.patient_key == _OF_KEY, _report.report_id == _OF_ID)
 _SET_HELD = Statement(update(tables.report).where(*_ONE_REPORT).values(held=bindparam("is_held")))
@@ -73,6 +78,12 @@ def _passes(row: StoredReport, only: ReportFilter) -> bool:
 def report(tx: Transaction, key: PatientKey, report_id: bytes) -> StoredReport | None:
     """See Reader."""
     row = tx.row(_REPORT, of_key=key, of_id=report_id)
+    return _opened(tx, row) if row else None
+
+
+def hidden_report(tx: Transaction, key: PatientKey, report_id: bytes) -> StoredReport | None:
+    """See Reader."""
+    row = tx.row(_HIDDEN_REPORT, of_key=key, of_id=report_id)
     return _opened(tx, row) if row else None
 
 
@@ -172,8 +183,18 @@ def identity_of(tx: Transaction, report_id: bytes) -> Identity | None:
 
 
 def _identity_of(row: Row) -> Identity:
-    key, report_id, patient_key, current, derived, held, disputed, former = row
-    return Identity(key, report_id, patient_key, current, bool(derived), bool(held), bool(disputed), part_keys(former))
+    key, report_id, patient_key, current, derived, held, disputed, former, withheld = row
+    return Identity(
+        key,
+        report_id,
+        patient_key,
+        current,
+        bool(derived),
+        bool(held),
+        bool(disputed),
+        part_keys(former),
+        bool(withheld),
+    )
 
 
 def put_identity(tx: Transaction, identity: Identity) -> None:
@@ -188,4 +209,5 @@ def put_identity(tx: Transaction, identity: Identity) -> None:
         held=identity.held,
         disputed=identity.disputed,
         former_keys=join_keys(identity.former_keys),
+        withheld=identity.withheld,
     )

@@ -15,7 +15,10 @@ from hutong_server.store.decision_tables import decision
 from hutong_server.store.decisions import context as decision_context
 from hutong_server.store.keys import token_context
 from hutong_server.store.ledger import leaf_context, record_context
+from hutong_server.store.notice_tables import notice, reliance
+from hutong_server.store.notices import notice_context
 from hutong_server.store.packing import sealed_context, version_context
+from hutong_server.store.reliances import reliance_context
 from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Row, Transaction
 
@@ -134,6 +137,12 @@ def _places() -> dict[str, _Place]:
             decision.c.body,
             (decision.c.patient_key, decision.c.prompt_id, decision.c.item, decision.c.revokes),
             lambda _, values: decision_context(values[0], values[1], values[2], revokes=bool(values[3])),
+        ),
+        _Place(reliance.c.who, tuple(reliance.primary_key), lambda _, values: reliance_context(*values)),
+        _Place(
+            notice.c.body,
+            (notice.c.institution, notice.c.notice_id),
+            lambda _, values: notice_context(values[0], values[1]),
         ),
     ]
     return {f"{each.table.name}.{each.column.name}": each for each in found}

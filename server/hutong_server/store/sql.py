@@ -11,8 +11,10 @@ from hutong_server.store import decisions as _decisions
 from hutong_server.store import feeds as _feeds
 from hutong_server.store import held as _held
 from hutong_server.store import keys as _keys
+from hutong_server.store import notices as _notices
 from hutong_server.store import patients as _patients
 from hutong_server.store import prompts as _prompts
+from hutong_server.store import reliances as _reliances
 from hutong_server.store import reports as _reports
 from hutong_server.store import resealing as _resealing
 from hutong_server.store import steps as _steps
@@ -42,6 +44,7 @@ class SqlReader(Transaction):
     step = _steps.step
     reports = _reports.reports
     report = _reports.report
+    hidden_report = _reports.hidden_report
     document = _reports.document
     versions = _reports.versions
     identity = _reports.identity
@@ -74,6 +77,12 @@ class SqlReader(Transaction):
     data_keys = _keys.data_keys
     sealed_anything = _keys.sealed_anything
     token_uses = _keys.token_uses
+    reliances = _reliances.reliances
+    relied_since = _reliances.relied_since
+    sweep_position = _reliances.sweep_position
+    notices = _notices.notices
+    notice = _notices.notice
+    notice_heads = _notices.notice_heads
     check_seals = _resealing.check_seals
     seal_uses = _resealing.seal_uses
 
@@ -171,6 +180,14 @@ class SqlWriter(SqlReader):
     put_prompt = _prompts.put_prompt
     put_decision = _decisions.put_decision
     put_prompt_event = _decisions.put_prompt_event
+    put_reliance = _reliances.put_reliance
+    remove_reliance = _reliances.remove_reliance
+    set_fallen = _reliances.set_fallen
+    put_sweep_position = _reliances.put_sweep_position
+    put_notice = _notices.put_notice
+    acknowledge_notice = _notices.acknowledge_notice
+    hide_notice = _notices.hide_notice
+    show_notice = _notices.show_notice
     put_certificate = _certificates.put_certificate
     put_enrollment_token = _certificates.put_enrollment_token
     use_challenge = _certificates.use_challenge

@@ -128,6 +128,7 @@ identity = Table(
     Column("held", Boolean, nullable=False),
     Column("disputed", Boolean, nullable=False),
     Column("former_keys", BLOB, nullable=False),  # 16 bytes each
+    Column("withheld", Boolean),  # by an administrator; null in rows of before it could be
 )
 
 report = Table(
@@ -208,6 +209,7 @@ from hutong_server.store import (  # noqa: E402
     decision_tables,
     key_tables,
     ledger_tables,
+    notice_tables,
     order_tables,
 )
 
@@ -218,5 +220,6 @@ __all__ = [
     "key_tables",
     "ledger_tables",
     "metadata",
+    "notice_tables",
     "order_tables",
 ]

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.notice import How, Reliance
 from hutong_server.domain.prompt import Judged
 from hutong_server.domain.report import Instant
 from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import AccessRecord, Ids, Reader, StoredReport, Writer
-from hutong_server.usecases.asking import Context, access, contents_of
+from hutong_server.store.base import AccessRecord, Ids, Reader, StoredReport, Tokens, Writer
+from hutong_server.usecases.asking import Context, access, contents_of, encounter_of
 from hutong_server.usecases.gate import Passed, RefusedOnRecord, Visit, document_of, pass_gate
 from hutong_server.usecases.list_reports import judge
 
@@ -42,14 +43,18 @@ class WholeReport:
     images: bytes
     record: AccessRecord
     passed: Passed
+    relied: Reliance | None
+    """That the institution has seen this version; None of a withdrawn report, which says nothing."""
 
     def keep(self, writer: Writer) -> None:
-        """The write job: emergency and access record."""
+        """The write job: emergency, reliance and access record."""
         self.passed.keep(writer)
+        if self.relied is not None:
+            writer.put_reliance(self.relied)
         writer.record(self.record)
 
 
-def get_report(ask: GetReport, reader: Reader, book: RuleBook, ids: Ids, now: Instant) -> WholeReport:
+def get_report(ask: GetReport, reader: Reader, book: RuleBook, tokens: Tokens, ids: Ids, now: Instant) -> WholeReport:
     """Opens a report by the id under which it was offered to the asking institution, as the gate stands now.
 
     Of a report that passes in part, the open results are shown and no document, images or conclusion: these cover all
@@ -89,6 +94,24 @@ def get_report(ask: GetReport, reader: Reader, book: RuleBook, ids: Ids, now: In
             contents=contents_of([(row.report_id, results)], {row.report_id: row.version}),
         ),
         passed=passed,
+        relied=None if row.withdrawn else _opened(ask, row, tokens, now),
+    )
+
+
+def _opened(ask: GetReport, row: StoredReport, tokens: Tokens, now: Instant) -> Reliance:
+    return Reliance(
+        patient_key=row.patient_key,
+        report_id=row.report_id,
+        version=row.version,
+        institution=ask.caller.institution,
+        issuer=row.institution,
+        how=How.OPENED,
+        at=now,
+        visit=encounter_of(ask.caller.institution, ask.context.encounter, tokens),
+        encounter=ask.context.encounter,
+        practitioner=ask.context.practitioner,
+        prompt_id=ask.prompt_id,
+        department=ask.context.department,
     )
 
 

@@ -36,6 +36,7 @@ PATIENT_DATA = {
     "/hutong.v1.ReuseService/OpenChart",
     "/hutong.v1.ReuseService/ListReports",
     "/hutong.v1.ReuseService/GetReport",
+    "/hutong.v1.ReuseService/ExplainItem",
 }
 """Methods that return a patient's results: each passes the gate, and is called below for one who withholds all."""
 COMING = {
@@ -44,7 +45,6 @@ COMING = {
     "/hutong.v1.ReuseService/WatchNotices",
     "/hutong.v1.ReuseService/ListNotices",
     "/hutong.v1.ReuseService/GetTrend",
-    "/hutong.v1.ReuseService/ExplainItem",
     "/hutong.v1.StatisticsService/ListStatisticsRows",
 }
 """Not served yet. Each moves to PATIENT_DATA, and is called below, when it is."""
@@ -92,6 +92,11 @@ async def decide(
 async def ask_list(site: Site, patient: dict[str, Any], **more: Any) -> Any:
     request = reuse_service_pb2.ListReportsRequest(patient=question(patient), context=context(), **more)
     return await site.asking("H2").ListReports(request, timeout=10)
+
+
+async def ask_why(site: Site, patient: dict[str, Any]) -> Any:
+    request = reuse_service_pb2.ExplainItemRequest(patient=question(patient), context=context(), item="LAB-K")
+    return await site.asking("H2").ExplainItem(request, timeout=10)
 
 
 def ask_report(site: Site, report_id: str, **more: Any) -> Any:
@@ -168,6 +173,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
     offered = opened.lines[0].result.report_id
     assert (await ask_list(site, patient)).reports[0].report_id == offered
     assert (await ask_report(site, offered)).document
+    assert (await ask_why(site, patient)).results[0].trace
     await decide(site, patient)
     before = len(records(site))
     called = set()
@@ -184,6 +190,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
         await both("OpenChart", *answers)
         assert (answers[0].outcome, answers[0].not_reusable_count, answers[0].withheld_count) == (NONE, 0, 0)
     await both("ListReports", await ask_list(site, patient), await ask_list(site, stranger))
+    await both("ExplainItem", await ask_why(site, patient), await ask_why(site, stranger))
     nobody = "h" + "A" * (len(offered) - 1)
     refusals = [told(await refused(ask_report(site, each))) for each in (offered, nobody)]
     called.add("/hutong.v1.ReuseService/GetReport")
@@ -191,7 +198,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
     assert refusals[0][:2] == ("NOT_FOUND", "REPORT_NOT_FOUND")
     assert called == PATIENT_DATA
     # Recorded alike; why nothing was shown is known inside only.
-    kept = [each for each in records(site)[before:] if each.method in ("OpenChart", "ListReports")]
+    kept = [each for each in records(site)[before:] if each.method in ("OpenChart", "ListReports", "ExplainItem")]
     assert {(each.outcome, each.reports, each.consent_basis, len(each.patient_keys)) for each in kept} == {
         ("none", (), "opt_out", 1)
     }

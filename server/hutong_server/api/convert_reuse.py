@@ -17,7 +17,9 @@ from hutong_server.api.convert import (
     numbers,
     stamp,
 )
+from hutong_server.api.convert_trace import trace_out
 from hutong_server.domain.errors import Reason
+from hutong_server.domain.explanation import place
 from hutong_server.domain.prompt import Judged
 from hutong_server.domain.report import ResultFlag
 from hutong_server.domain.rulebook import RuleBook
@@ -47,6 +49,9 @@ AUTHORIZATIONS: Final = {
     reuse_service_pb2.AUTHORIZATION_GUARDIAN: "guardian",
 }
 MAX_BREAK_GLASS_REASON: Final = 500
+MAX_REQUEST_ID: Final = 128
+PROMPT_ID: Final = "prompt"
+"""Kind of the sealed ids of prompts."""
 
 
 _CRITICAL: Final = ResultFlag.CRITICAL.value
@@ -111,15 +116,18 @@ def chart_out(
         withheld_count=answer.passed.count,
     )
     stamp(out.judged_at, answer.kept.at)
-    sealed = _Sealed(asker)
+    sealed = SealedReports(asker)
     for line in answer.prompted.lines:
         added = out.lines.add()
-        _result(added.result, line.best, answer.rows[line.best.report.report_id], asker, sealed)
+        result_out(added.result, line.best, answer.rows[line.best.report.report_id], asker, sealed)
+        trace_out(added.result, answer.traces.get(place(line.best), ()))
         for newer in line.newer:
-            _newer(added.newer.add(), newer, answer.rows[newer.report.report_id], asker, sealed)
+            newer_out(added.newer.add(), newer, answer.rows[newer.report.report_id], asker, sealed)
     if include_not_reusable:
         for judged in answer.prompted.not_reusable[:MAX_NOT_REUSABLE]:
-            _result(out.not_reusable.add(), judged, answer.rows[judged.report.report_id], asker, sealed)
+            entry = out.not_reusable.add()
+            result_out(entry, judged, answer.rows[judged.report.report_id], asker, sealed)
+            trace_out(entry, answer.traces.get(place(judged), ()))
     coverage_out(out.coverage.add(), coverage, source)
     return out
 
@@ -131,7 +139,7 @@ def list_out(
     out = reuse_service_pb2.ListReportsResponse(
         next_page_token=answer.next_page_token, outcome=OUTCOMES[answer.outcome]
     )
-    sealed = _Sealed(asker)
+    sealed = SealedReports(asker)
     for row, results in answer.page:
         _report(out.reports.add(), row, results, asker, sealed)
     coverage_out(out.coverage.add(), coverage, source)
@@ -143,7 +151,7 @@ def report_out(answer: WholeReport, asker: Asker) -> reuse_service_pb2.GetReport
     out = reuse_service_pb2.GetReportResponse(document=answer.document)
     out.MergeFromString(answer.images)
     stamp(out.received_at, answer.row.received)
-    _report(out.entry, answer.row, answer.results, asker, _Sealed(asker))
+    _report(out.entry, answer.row, answer.results, asker, SealedReports(asker))
     return out
 
 
@@ -157,7 +165,7 @@ def coverage_out(target: reuse_service_pb2.SourceCoverage, coverage: Coverage, s
         stamp(feed.last_received_at, behind.last_received)
 
 
-class _Sealed:
+class SealedReports:
     """Ids of reports for one asker, each sealed once in an answer."""
 
     def __init__(self, asker: Asker) -> None:
@@ -165,6 +173,7 @@ class _Sealed:
         self._done: dict[bytes, str] = {}
 
     def of(self, row: StoredReport) -> str:
+        """The id of a report."""
         known = self._done.get(row.report_id)
         if known is None:
             known = self._asker.ids.seal(REPORT_ID, self._asker.institution, (row.patient_key, row.report_id))
@@ -172,7 +181,10 @@ class _Sealed:
         return known
 
 
-def _result(target: report_pb2.ResultEntry, judged: Judged, row: StoredReport, asker: Asker, sealed: _Sealed) -> None:
+def result_out(
+    target: report_pb2.ResultEntry, judged: Judged, row: StoredReport, asker: Asker, sealed: SealedReports
+) -> None:
+    """One result with its verdict."""
     _, result, verdict, time = judged
     target.report_id = sealed.of(row)
     target.result_index = result.ordinal
@@ -195,7 +207,10 @@ def _result(target: report_pb2.ResultEntry, judged: Judged, row: StoredReport, a
         target.reasons.extend(REASONS[reason] for reason in verdict.reasons)
 
 
-def _newer(target: report_pb2.NewerResult, judged: Judged, row: StoredReport, asker: Asker, sealed: _Sealed) -> None:
+def newer_out(
+    target: report_pb2.NewerResult, judged: Judged, row: StoredReport, asker: Asker, sealed: SealedReports
+) -> None:
+    """That a newer result exists, and why it cannot be reused."""
     stamp(target.taken_at, judged.time)
     institution_ref(target.issuer, row.institution, asker.book)
     target.reasons.extend(REASONS[reason] for reason in judged.verdict.reasons)
@@ -211,7 +226,7 @@ def critical(judged: Judged, flags: Iterable[str], book: RuleBook) -> bool:
 
 
 def _report(
-    target: report_pb2.ReportEntry, row: StoredReport, results: Iterable[Judged], asker: Asker, sealed: _Sealed
+    target: report_pb2.ReportEntry, row: StoredReport, results: Iterable[Judged], asker: Asker, sealed: SealedReports
 ) -> None:
     target.MergeFromString(row.header)
     target.report_id = sealed.of(row)
@@ -231,4 +246,4 @@ def _report(
     else:
         target.has_images = row.has_images
     for judged in results:
-        _result(target.results.add(), judged, row, asker, sealed)
+        result_out(target.results.add(), judged, row, asker, sealed)

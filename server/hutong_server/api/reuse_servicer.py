@@ -8,7 +8,16 @@ from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
 
 from hutong_server.api import call
 from hutong_server.api.convert import Faults, instant
-from hutong_server.api.convert_reuse import Asker, chart_out, context_in, list_out, patient_in, report_out
+from hutong_server.api.convert_reuse import (
+    MAX_REQUEST_ID,
+    PROMPT_ID,
+    Asker,
+    chart_out,
+    context_in,
+    list_out,
+    patient_in,
+    report_out,
+)
 from hutong_server.api.decision_methods import DecisionMethods
 from hutong_server.api.explanation_methods import ExplanationMethods
 from hutong_server.api.notice_methods import NoticeMethods
@@ -23,10 +32,6 @@ from hutong_server.usecases.list_reports import ListReports, list_reports
 from hutong_server.usecases.open_chart import OpenChart, open_chart
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-PROMPT_ID = "prompt"
-"""Kind of the sealed ids of prompts."""
-MAX_REQUEST_ID = 128
 
 
 class ReuseServicer(
@@ -54,6 +59,7 @@ class ReuseServicer(
             context=context_in(request.context, faults),
             caller=this.peer,
             include_not_reusable=request.include_not_reusable,
+            explain=request.explain,
         )
         faults.check()
         asker = self._asker()

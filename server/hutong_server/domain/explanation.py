@@ -4,10 +4,11 @@ The verdict is that of reuse.assess; the steps work out again, each for itself, 
 together: the reasons that the steps give are the reasons of the verdict, for any result and any rule book.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from hutong_server.domain.days import LAST_DAY
 from hutong_server.domain.mapping import Mapped
+from hutong_server.domain.prompt import Judged
 from hutong_server.domain.recognition import Dimension, RecognizedItem, TimeBase
 from hutong_server.domain.report import ResultFacts, ResultFlag, Status, TimeSource
 from hutong_server.domain.reuse import DAY, Assessment, NotReusable, ReportFacts, Request, assess
@@ -25,6 +26,21 @@ def explain(result: ResultFacts, report: ReportFacts, request: Request, book: Ru
     """The verdict of assess(...), and the steps that lead to it."""
     verdict = assess(result, report, request, book)
     return verdict, tuple(_steps(result, report, request, verdict, book))
+
+
+Place = tuple[bytes, int]
+"""Which result: report id and ordinal."""
+Traces = Mapping[Place, Trace]
+
+
+def place(judged: Judged) -> Place:
+    """Where a result stands."""
+    return judged.report.report_id, judged.result.ordinal
+
+
+def traces_of(results: Iterable[Judged], request: Request, book: RuleBook) -> Traces:
+    """The steps of verdicts that were reached before, by where the results stand."""
+    return {place(each): explain(each.result, each.report, request, book)[1] for each in results}
 
 
 def _steps(

@@ -131,3 +131,12 @@ def _refused(groups: list[_Alike]) -> tuple[Judged, ...]:
 
 def _recency(group: _Alike) -> _Recency:
     return group.recency
+
+
+def recency(judged: Judged) -> tuple[Instant, Instant]:
+    """What orders results from old to new."""
+    # Of two at one moment the one issued later is the better: it may be the repeat of a doubtful measurement.
+    return (
+        _LATEST if judged.time is None else judged.time,
+        judged.result.issued if judged.result.issued is not None else judged.report.issued or 0,
+    )

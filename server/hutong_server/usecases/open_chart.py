@@ -1,9 +1,10 @@
 """A chart was opened: which earlier results can be reused, until when, under which mark, and why not the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.decision import standing_items
+from hutong_server.domain.explanation import Traces, traces_of
 from hutong_server.domain.prompt import Prompted, prompt
 from hutong_server.domain.report import Instant
 from hutong_server.domain.reuse import Request
@@ -35,6 +36,8 @@ class OpenChart:
     context: Context
     caller: Caller
     include_not_reusable: bool = False
+    explain: bool = False
+    """Also tell how each verdict was reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class ChartAnswer:
     kept: Prompt
     record: AccessRecord
     passed: Passed
+    traces: Traces = field(default_factory=dict)
+    """How the verdicts on what is listed were reached, when that was asked for."""
 
     def keep(self, writer: Writer) -> None:
         """The write job: prompt, emergency and access record."""
@@ -121,4 +126,5 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
             withheld=passed.withheld,
         ),
         passed=passed,
+        traces=traces_of(shown, request, book) if ask.explain else {},
     )

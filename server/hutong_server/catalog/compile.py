@@ -18,7 +18,12 @@ from hutong_server.domain.recognition import (
     Dimension,
     Group,
     Institution,
+    Leeway,
     Mapping,
+    Override,
+    OverrideRule,
+    OverrideScope,
+    Panel,
     Policy,
     QualityGrant,
     QualityOf,
@@ -50,7 +55,7 @@ def build_rule_book(version: int, institutions: Iterable[Institution], rows: Ite
     def each(kind: str) -> list[Body]:
         return bodies.get(kind, [])
 
-    policy = _policy(each("policy")[0]) if each("policy") else Policy()
+    policy = policy_of(each("policy")[0]) if each("policy") else Policy()
     region_sets = [_region_set(body) for body in each("region_set")]
     marks = {NATIONAL: NATIONAL_MARK}
     marks.update((region.code, region.mark) for region in policy.regions)
@@ -60,7 +65,7 @@ def build_rule_book(version: int, institutions: Iterable[Institution], rows: Ite
         version=version,
         policy=policy,
         institutions=institutions,
-        items=[_item(body) for body in items],
+        items=[item_of(body) for body in items],
         mappings=[*(_mapping(body) for body in each("mapping")), *_standard_mappings(items)],
         grants=[_grant(body, marks) for body in each("grant")],
         rules=[_rule(body) for body in each("rule")],
@@ -71,6 +76,8 @@ def build_rule_book(version: int, institutions: Iterable[Institution], rows: Ite
         identifier_systems=[_identifier_system(body) for body in each("identifier_system")],
         sensitive=[_sensitive(body) for body in each("sensitive_category")],
         prices=[_price(body) for body in each("price")],
+        overrides=[override_of(body) for body in each("override")],
+        panels=[_panel(body) for body in each("panel")],
     )
 
 
@@ -83,7 +90,8 @@ def _dates(body: Body) -> Dates:
     return Dates(body.get("valid_from", ""), body.get("valid_to", ""))
 
 
-def _policy(body: Body) -> Policy:
+def policy_of(body: Body) -> Policy:
+    """The policy that a body states."""
     default = Policy()
     return Policy(
         region=body.get("region", default.region),
@@ -93,6 +101,7 @@ def _policy(body: Body) -> Policy:
         unknown_identifier_systems=body.get("unknown_identifier_systems", default.unknown_identifier_systems),
         regions=tuple(Region(each["code"], each["name"], each["mark"]) for each in body.get("regions", ())),
         consent=_consent(body.get("consent", {})),
+        overrides=OverrideRule(**{scope: Leeway(leeway) for scope, leeway in body.get("overrides", {}).items()}),
     )
 
 
@@ -120,7 +129,8 @@ def _sensitive(body: Body) -> SensitiveCategory:
     )
 
 
-def _item(body: Body) -> RecognizedItem:
+def item_of(body: Body) -> RecognizedItem:
+    """The item that a body states."""
     return RecognizedItem(
         code=body["code"],
         name_zh=body["name_zh"],
@@ -149,6 +159,11 @@ def _mapping(body: Body) -> Mapping:
         intern, (body["institution"], body.get("system", ""), body["code"], body["item"])
     )
     return Mapping(institution, system, code, item, terms, _dates(body))
+
+
+def _panel(body: Body) -> Panel:
+    institution, system, code = map(intern, (body["institution"], body.get("system", ""), body["code"]))
+    return Panel(institution, system, code, tuple(map(intern, body["items"])), _dates(body))
 
 
 def _grant(body: Body, marks: dict[str, str]) -> QualityGrant:
@@ -201,6 +216,21 @@ def _price(body: Body) -> Price:
     yuan, _, fen = body["yuan"].partition(".")
     return Price(
         intern(body["institution"]), intern(body["item"]), int(yuan) * 100 + int(fen.ljust(2, "0")), _dates(body)
+    )
+
+
+def override_of(body: Body) -> Override:
+    """The override that a body states."""
+    scope, _, target = body["scope"].partition(":")
+    return Override(
+        scope=OverrideScope(scope),
+        target=target,
+        item=body["item"],
+        window_days=body.get("window_days"),
+        time_base=TimeBase(body["time_base"]) if "time_base" in body else None,
+        needs_images=body.get("needs_images"),
+        recognized=body.get("recognized"),
+        dates=_dates(body),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from hutong_server.catalog.canonical import institution_body
-from hutong_server.catalog.references import in_scopes
+from hutong_server.catalog.placed import in_scopes
 from hutong_server.domain.recognition import Institution
 from hutong_server.store.base import CatalogDiff, CatalogImport, CatalogRow
 

@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 from hutong_server.catalog.canonical import canonical
 from hutong_server.catalog.csv_source import read_csv
 from hutong_server.catalog.fields import Entry, Path, nearest, read_fields
-from hutong_server.catalog.references import EntryKey, PlacedImport, note_references
-from hutong_server.catalog.shapes import INSTITUTION, SHAPES, Body, Shape, lists_of
+from hutong_server.catalog.placed import EntryKey, PlacedImport
+from hutong_server.catalog.references import note_references
+from hutong_server.catalog.shapes import INSTITUTION, SHAPES, Body, Shape, lists_of, part_of
 from hutong_server.catalog.source import Faults, Many, Place, Record, Text
 from hutong_server.catalog.yaml_source import read_yaml
 from hutong_server.domain.recognition import Dates, Institution, Tier
@@ -62,8 +63,8 @@ class _Reading:
         else:
             self.bodies[key] = (shape, body)
             self.places[key] = entry.places
-            if shape.per_institution:
-                self.scopes.add((shape.kind, f"{body['institution']}|"))
+            if shape.part:
+                self.scopes.add((shape.kind, part_of(shape, body)))
 
     def imported(self) -> PlacedImport:
         self._note_overlaps()
@@ -85,7 +86,7 @@ class _Reading:
         for key, (shape, body) in self.bodies.items():
             if shape.one_a_day:
                 dates = Dates(body.get("valid_from", ""), body.get("valid_to", ""))
-                named = tuple(body[name] for name in shape.one_a_day)
+                named = tuple(body.get(name, "") for name in shape.one_a_day)
                 others = versions.setdefault((shape.kind, *named), [])
                 for other, place in others:
                     if (other.valid_to or "9999") >= dates.valid_from and (
@@ -156,7 +157,7 @@ def _sections(name: str, text: str, faults: Faults, reading: _Reading) -> Iterat
 
 
 def _note_scope(shape: Shape, reading: _Reading) -> None:
-    if shape is not INSTITUTION and not shape.per_institution:
+    if shape is not INSTITUTION and not shape.part:
         reading.scopes.add((shape.kind, ""))
 
 

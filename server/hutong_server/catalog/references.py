@@ -1,29 +1,18 @@
 """Cross references: what an entry names must be there, in the files or in the catalogue in force."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from hutong_server.catalog.fields import Path, nearest
+from hutong_server.catalog.oversteps import note_oversteps
+from hutong_server.catalog.placed import PlacedImport, in_scopes, place_of
 from hutong_server.catalog.shapes import Body
-from hutong_server.catalog.source import Faults, Place
+from hutong_server.catalog.source import Faults
 from hutong_server.domain.mapping import ANY, code_key
 from hutong_server.domain.recognition import Dimension, Institution, Specialty
 from hutong_server.domain.standing import NATIONAL
 from hutong_server.store.base import CatalogImport, CatalogRow
-
-EntryKey = tuple[str, str]
-"""(kind, key)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedImport(CatalogImport):
-    """An import that still knows where everything stood."""
-
-    places: Mapping[EntryKey, Mapping[Path, Place]] = field(default_factory=dict, compare=False)
-    broken: frozenset[EntryKey] = field(default=frozenset(), compare=False)
-    """Entries with faults of their own: they may be named, so that one fault is not told twice."""
 
 
 class _Reference(NamedTuple):
@@ -64,26 +53,15 @@ def note_references(
                 shown = word.partition("|")[2] if noun == "vocabulary" else word
                 hint = nearest(word, known[noun]) if noun != "vocabulary" else _nearest_term(word, known[noun])
                 faults.add(place_of(imported, row.kind, row.key, path), f'unknown {_NOUNS[noun]} "{shown}"{hint}')
+    note_oversteps(imported, staying, institutions, faults)
     _note_shared_names(imported, institutions, faults)
     new = sorted(imported.rows, key=lambda row: place_of(imported, row.kind, row.key))
     _note_shared_codes([*staying, *new], imported, faults)
 
 
-def in_scopes(kind: str, key: str, scopes: Sequence[tuple[str, str]]) -> bool:
-    """Whether an import replaces the entry."""
-    return any(kind == scope and key.startswith(prefix) for scope, prefix in scopes)
-
-
-def place_of(imported: CatalogImport, kind: str, key: str, path: Path = ()) -> Place:
-    """Where a value of an imported entry stood; the nearest place known."""
-    places = imported.places.get((kind, key), {}) if isinstance(imported, PlacedImport) else {}
-    while path and path not in places:
-        path = path[:-1]
-    return places.get(path, Place(f"{kind} {key}", 1, 1))
-
-
 _NOUNS = {
     "institution": "institution",
+    "alliance": "alliance",
     "item": "item",
     "class": "class of items",
     "vocabulary": "term",
@@ -100,6 +78,7 @@ def _nearest_term(word: str, known: Iterable[str]) -> str:
 def _known(rows: Iterable[CatalogRow], institutions: Mapping[str, Institution]) -> dict[str, set[str]]:
     known: dict[str, set[str]] = {noun: set() for noun in _NOUNS}
     known["institution"] = {ANY, *institutions}
+    known["alliance"] = {name for each in institutions.values() for name in each.alliances}
     known["range"] = {NATIONAL}
     for row in rows:
         if row.kind == "vocabulary":
@@ -127,7 +106,10 @@ def _references(kind: str, body: Body) -> Iterator[_Reference]:
                     yield _Reference("vocabulary", f"{dimension}|{term}", (dimension.value, number))
     if kind in ("mapping", "price"):
         yield _Reference("item", body["item"], ("item",))
-    if kind in ("mapping", "grant", "price"):
+    if kind == "panel":
+        for number, word in enumerate(body["items"]):
+            yield _Reference("item", word, ("items", number))
+    if kind in ("mapping", "grant", "price", "panel"):
         yield _Reference("institution", body["institution"], ("institution",))
     if kind == "grant":
         yield _Reference("range", body["range"], ("range",))
@@ -146,6 +128,11 @@ def _references(kind: str, body: Body) -> Iterator[_Reference]:
     if kind == "agreement":
         for end in ("publisher", "performer"):
             yield _Reference("institution", body[end], (end,))
+    if kind == "override":
+        scope, _, target = body["scope"].partition(":")
+        yield _Reference("item", body["item"], ("item",))
+        if scope in ("alliance", "institution"):
+            yield _Reference(scope, target, ("scope",))
     if kind == "region_set":
         for number, code in enumerate(body.get("institutions", ())):
             yield _Reference("institution", code, ("institutions", number))

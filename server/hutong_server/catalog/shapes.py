@@ -29,7 +29,17 @@ from hutong_server.domain.days import zone_of
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, Strength
 from hutong_server.domain.mapping import ANY
 from hutong_server.domain.person import NameRule
-from hutong_server.domain.recognition import Alike, ConsentBasis, Dimension, QualityOf, Specialty, Tier, TimeBase
+from hutong_server.domain.recognition import (
+    Alike,
+    ConsentBasis,
+    Dimension,
+    Leeway,
+    OverrideScope,
+    QualityOf,
+    Specialty,
+    Tier,
+    TimeBase,
+)
 
 Body = dict[str, Any]
 """Canonical content of an entry, as JSON has it."""
@@ -47,8 +57,8 @@ class Shape:
     check: Callable[[Body, Entry], None] | None = None
     """What the fields must have in common."""
     csv: bool = False
-    per_institution: bool = False
-    """An import replaces the part of each institution that it names, not the whole kind."""
+    part: str = ""
+    """The field by which an import replaces parts of the kind: those that it names, and not the rest."""
     one_a_day: tuple[str, ...] = ()
     """The fields by which only one entry may be in effect on any day."""
 
@@ -62,6 +72,12 @@ _ITEMS = text(r"\*|[A-Za-z0-9][A-Za-z0-9_.\-]*|class:\S+", "an item code, class:
 _ITEMS_OR_CLASSES = text(r"[A-Za-z0-9][A-Za-z0-9_.\-]*|class:\S+", "an item code or class:NAME")
 _CODINGS = Field(many(record({"system": Field(URI, True), "code": Field(text(), True)})))
 _INSTITUTION = text(r"\*|[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", "an institution's code or *")
+_SCOPE = text(
+    r"region:[0-9]{2,12}|alliance:[^\s\x00-\x1f][^\x00-\x1f]{0,99}|institution:[A-Za-z0-9_\-]{1,64}",
+    "region:CODE, alliance:NAME or institution:CODE",
+)
+OVERRIDABLE = ("window_days", "time_base", "needs_images", "recognized")
+"""What of an item an override may state."""
 
 _GROUP = Field(
     record(
@@ -82,6 +98,11 @@ def _key(*names: str) -> Callable[[Body], str]:
         return "|".join(_part(body.get(name, "")) for name in names)
 
     return key
+
+
+def part_of(shape: Shape, body: Body) -> str:
+    """How the keys of the part begin to which an entry belongs."""
+    return f"{_part(body[shape.part])}|"
 
 
 def _part(value: object) -> str:
@@ -115,10 +136,16 @@ def _dates_in_order(body: Body, entry: Entry) -> None:
         entry.faults.add(entry.places[("valid_to",)], "ends before it begins")
 
 
-def _check_mapping(body: Body, entry: Entry) -> None:
+def _check_coded(body: Body, entry: Entry) -> None:
     _dates_in_order(body, entry)
     if body.get("institution") == ANY and not body.get("system"):
-        entry.faults.add(entry.places[()], "a mapping of any institution needs the system of a standard code")
+        entry.faults.add(entry.places[()], "a code of any institution needs the system of a standard code")
+
+
+def _check_override(body: Body, entry: Entry) -> None:
+    _dates_in_order(body, entry)
+    if not any(name in body for name in OVERRIDABLE):
+        entry.faults.add(entry.places[()], f"overrides nothing; it may state {', '.join(OVERRIDABLE)}")
 
 
 def _check_policy(body: Body, entry: Entry) -> None:
@@ -186,6 +213,7 @@ SHAPES: tuple[Shape, ...] = (
                     }
                 )
             ),
+            "overrides": Field(record({scope.value: Field(one_of(Leeway, "leeway")) for scope in OverrideScope})),
         },
         key=_policy_key,
         check=_check_policy,
@@ -256,9 +284,26 @@ SHAPES: tuple[Shape, ...] = (
             **_DATES,
         },
         key=_mapping_key,
-        check=_check_mapping,
+        check=_check_coded,
         csv=True,
-        per_institution=True,
+        part="institution",
+    ),
+    Shape(
+        kind="panel",
+        section="panels",
+        fields={
+            "institution": Field(_INSTITUTION, required=True),
+            "system": Field(URI),
+            "code": Field(text(), required=True),
+            "items": Field(many(CODE), required=True),
+            "name": _TEXT,
+            **_DATES,
+        },
+        key=_dated_key("institution", "system", "code"),
+        check=_check_coded,
+        csv=True,
+        part="institution",
+        one_a_day=("institution", "system", "code"),
     ),
     Shape(
         kind="grant",
@@ -273,7 +318,7 @@ SHAPES: tuple[Shape, ...] = (
         key=_dated_key("institution", "range", "items"),
         check=_dates_in_order,
         csv=True,
-        per_institution=True,
+        part="institution",
     ),
     Shape(
         kind="price",
@@ -287,8 +332,27 @@ SHAPES: tuple[Shape, ...] = (
         key=_dated_key("institution", "item"),
         check=_dates_in_order,
         csv=True,
-        per_institution=True,
+        part="institution",
         one_a_day=("institution", "item"),
+    ),
+    Shape(
+        kind="override",
+        section="overrides",
+        fields={
+            "scope": Field(_SCOPE, required=True),
+            "item": Field(CODE, required=True),
+            "window_days": Field(whole(0, 3650)),
+            "time_base": Field(one_of(TimeBase, "time base")),
+            "needs_images": Field(flag),
+            "recognized": Field(flag),
+            "note": _TEXT,
+            **_DATES,
+        },
+        key=_dated_key("scope", "item"),
+        check=_check_override,
+        csv=True,
+        part="scope",
+        one_a_day=("scope", "item"),
     ),
     Shape(
         kind="rule",

@@ -125,6 +125,18 @@ class Mapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """A code under which a hospital orders several items at once (a blood count)."""
+
+    institution: str
+    """Code, or "*" for a standard system."""
+    system: str
+    code: str
+    items: tuple[str, ...]
+    dates: Dates = field(default=Dates())
+
+
+@dataclass(frozen=True, slots=True)
 class QualityGrant:
     """The right of an institution to carry a mark for items, given by a quality body after external assessment."""
 
@@ -260,6 +272,54 @@ class SensitiveCategory:
     """Withheld unless the patient allows it. False: open unless the patient withholds it."""
 
 
+class OverrideScope(StrEnum):
+    """For whom an override holds."""
+
+    REGION = "region"
+    ALLIANCE = "alliance"
+    INSTITUTION = "institution"
+
+
+class Leeway(StrEnum):
+    """What the overrides of a scope may do."""
+
+    EVERYTHING = "everything"
+    STRICTER = "stricter"
+    """A shorter window, images needed, not recognized; nothing else."""
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRule:
+    """What the overrides of each scope may do."""
+
+    region: Leeway = Leeway.EVERYTHING
+    alliance: Leeway = Leeway.STRICTER
+    institution: Leeway = Leeway.STRICTER
+
+    def of(self, scope: OverrideScope) -> Leeway:
+        """The leeway of a scope."""
+        if scope is OverrideScope.REGION:
+            return self.region
+        return self.alliance if scope is OverrideScope.ALLIANCE else self.institution
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What the receivers of a scope have decided of an item for themselves; None: nothing."""
+
+    scope: OverrideScope
+    target: str
+    """Region code, name of an alliance, or institution code."""
+    item: str
+    window_days: int | None = None
+    time_base: TimeBase | None = None
+    needs_images: bool | None = None
+    recognized: bool | None = None
+    dates: Dates = field(default=Dates())
+    """Days of asking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the region has decided for itself."""
@@ -274,3 +334,4 @@ class Policy:
     regions: tuple[Region, ...] = ()
     """Regions whose marks are known here, beside "national" (全国HR)."""
     consent: ConsentRule = field(default=ConsentRule())
+    overrides: OverrideRule = field(default=OverrideRule())

@@ -7,6 +7,7 @@ Sources: 国卫医发〔2022〕6号 (quality assessment, marks, who judges), reg
 from enum import StrEnum
 from typing import NamedTuple
 
+from hutong_server.domain.days import LAST_DAY
 from hutong_server.domain.recognition import Dimension, RecognizedItem, TimeBase
 from hutong_server.domain.report import Instant, ResultFacts, ResultFlag, Status, TimeSource
 from hutong_server.domain.results import Shape, When, shape_of
@@ -74,7 +75,7 @@ class Assessment(NamedTuple):
     """The verdict on one result."""
 
     item: RecognizedItem | None
-    """The item that its codes lead to, recognised or not."""
+    """The item that its codes lead to, recognised or not, as it stands for the asker."""
     reusable: bool
     until: Instant | None
     """Last moment (inclusive) of reuse; None when not reusable."""
@@ -213,11 +214,17 @@ def _judge(
     if decided:
         before.append(NotReusable.ALREADY_DECIDED)
 
-    mapped = book.item_of(result, result.performer or issuer, None if tested is None else book.day(tested))
-    item = mapped.item
+    test_day = None if tested is None else book.day(tested)
+    mapped = book.item_of(result, result.performer or issuer, test_day)
+    item, in_effect = mapped.item, mapped.in_effect
+    if item is not None:
+        adapted = book.item_for(item, asker, book.day(now).text)
+        if adapted is not item:
+            in_effect = adapted.recognized and item.dates.cover(LAST_DAY if test_day is None else test_day.text)
+            item = adapted
     if not mapped.code:
         before.append(NotReusable.UNMAPPED_CODE)
-    elif not mapped.in_effect:
+    elif not in_effect:
         before.append(NotReusable.NOT_RECOGNIZED_ITEM)
     if item is None:
         return Judgment(None, tuple(before), (), "", False, 0, False)

@@ -13,12 +13,16 @@ from hutong_server.domain.days import LAST_DAY, Calendar, Day, zone_of
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierSystem, by_uri, normalise
 from hutong_server.domain.mapping import ItemIndex, Mapped, Stated, folded_text
 from hutong_server.domain.memory import Memories
+from hutong_server.domain.ordered_items import Order, Ordered, OrderIndex
+from hutong_server.domain.overrides import Overrides
 from hutong_server.domain.prices import Price, Prices
 from hutong_server.domain.recognition import (
     Agreement,
     Dates,
     Institution,
     Mapping,
+    Override,
+    Panel,
     Policy,
     QualityGrant,
     RecognitionRule,
@@ -56,6 +60,8 @@ class RuleBook:
         identifier_systems: Iterable[IdentifierSystem] = (),
         sensitive: Iterable[SensitiveCategory] = (),
         prices: Iterable[Price] = (),
+        panels: Iterable[Panel] = (),
+        overrides: Iterable[Override] = (),
     ) -> None:
         self.version = version
         self.policy = policy or Policy()
@@ -67,11 +73,16 @@ class RuleBook:
         self.region_sets = {each.code: each for each in region_sets}
         self.identifier_systems = by_uri(identifier_systems)
         self._prices = Prices(prices)
+        overrides = tuple(overrides)
+        self.overrides = Overrides(self.institutions, overrides, self.policy.overrides)
+        self.item_for = self.overrides.item_for
+        """The item as it stands for a receiving institution on a day (YYYY-MM-DD) of asking."""
         self.agreements: dict[tuple[str, str], tuple[Dates, ...]] = {}
         for each in agreements:
             ends = (each.publisher, each.performer)
             self.agreements[ends] = (*self.agreements.get(ends, ()), each.dates)
         self._index = ItemIndex(items, mappings, self.vocabulary)
+        self._orders = OrderIndex(self._index, panels)
         self.sensitivity = Sensitivity(sensitive, self.items, self.mappings)
         self._standings = Standings(self.institutions, self.rules, grants, self.region_sets)
         self._named = _names(self.institutions.values())
@@ -84,6 +95,7 @@ class RuleBook:
             of_rules=[
                 *(grant.dates for grant in chain.from_iterable(self.grants.values())),
                 *(rule.dates for rule in self.rules),
+                *(override.dates for override in overrides),
             ],
         )
         self.judgments: Memories[tuple[object, ...], Shape, Any] = Memories()
@@ -172,6 +184,10 @@ class RuleBook:
             instant = result.time if result.time is not None else result.issued
             day = self._calendar.on(LAST_DAY) if instant is None else self.day(instant)
         return self._index.find(result, institution, day)
+
+    def ordered_items(self, order: Order, institution: str, day: str) -> Ordered:
+        """What an order of `institution` asks for on a day (YYYY-MM-DD; see ordered_items.py)."""
+        return self._orders.of(order, institution, day)
 
     def stated(self, result: ResultFacts) -> Stated:
         """The vocabulary's terms that a result states, by dimension."""

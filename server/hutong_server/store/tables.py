@@ -211,6 +211,7 @@ from hutong_server.store import (  # noqa: E402
     ledger_tables,
     notice_tables,
     order_tables,
+    statistics_tables,
 )
 
 __all__ = [
@@ -222,4 +223,5 @@ __all__ = [
     "metadata",
     "notice_tables",
     "order_tables",
+    "statistics_tables",
 ]

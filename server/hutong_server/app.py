@@ -16,6 +16,7 @@ from hutong_server.api.coverage import CoverageSnapshot
 from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.expiry import ExpiryWatch
 from hutong_server.api.health import Health
+from hutong_server.api.observations import Observations
 from hutong_server.api.parts import Limits, Parts
 from hutong_server.api.rule_snapshot import RuleSnapshot, read_book
 from hutong_server.api.server import SERVICES, ConnectionLimits, RegistryServer, ServerOptions
@@ -32,7 +33,7 @@ from hutong_server.store.migrations import migrate, migrations_pending
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.telemetry import Metrics, MetricsServer, log
 from hutong_server.trust.key_ring import KeyRing
-from hutong_server.trust.ledger import checkpoint_key, open_ledger
+from hutong_server.trust.ledger import MerkleLedger, checkpoint_key, open_ledger
 from hutong_server.trust.sealing import KeyedSealer
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
@@ -49,7 +50,9 @@ def now() -> Instant:
 class Registry:
     """A running registry. Made by start(); ended by drain()."""
 
-    def __init__(self, settings: Settings, store: SqlStore, ring: KeyRing, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, store: SqlStore, ring: KeyRing, ledger: MerkleLedger, metrics: Metrics
+    ) -> None:
         self._ring = ring
         self._settings = settings
         self.store = store
@@ -100,6 +103,12 @@ class Registry:
         self.server = RegistryServer(parts, self._health, _options(settings))
         self.enrollment = enrollment_server(parts, settings)
         self.expiry = ExpiryWatch(parts, settings.tls_certificate)
+        self.observations = Observations(
+            parts,
+            _places(settings),
+            lambda: store.queues,
+            lambda: (ledger.committed_at, ledger.leaves, ledger.export_lag),
+        )
         self._metrics_server: MetricsServer | None = None
         self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [
             rules.poll,
@@ -107,6 +116,8 @@ class Registry:
             self._health.watch,
             standing.poll,
             self.expiry.poll,
+            self.observations.poll,
+            self.observations.lag,
         ]
         if metrics.shared:
             self._polls.append(self._count_reviews)
@@ -196,9 +207,9 @@ async def start(settings: Settings) -> Registry:
     if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
         raise SettingsError(found)
     loop = asyncio.get_running_loop()
-    store, ring = await loop.run_in_executor(None, _open, settings)
+    store, ring, ledger = await loop.run_in_executor(None, _open, settings)
     try:
-        registry = Registry(settings, store, ring, Metrics())
+        registry = Registry(settings, store, ring, ledger, Metrics())
         ring.start()
     except BaseException:
         store.close()
@@ -212,14 +223,26 @@ async def start(settings: Settings) -> Registry:
     return registry
 
 
-def _open(settings: Settings) -> tuple[SqlStore, KeyRing]:
+def _places(settings: Settings) -> dict[str, Path]:
+    """Directories of ours whose disk must not fill up."""
+    places = {}
+    target = database_of(settings.database_url)
+    if target.get_backend_name() == "sqlite" and target.database:
+        places["database"] = Path(target.database).absolute().parent
+    if settings.ledger_export:
+        places["ledger_export"] = Path(settings.ledger_export).absolute()
+    return places
+
+
+def _open(settings: Settings) -> tuple[SqlStore, KeyRing, MerkleLedger]:
     if is_new_file(settings.database_url) and (found := first_key_problems(settings)):
         raise SettingsError(found)
     try:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        # Beside the workers: health, rules, certificates, coverage, metrics, the key ring, and two of enrolment.
-        return open_sealed(settings, now, pool_size=settings.worker_threads + 8, ledger=ledger)
+        # Beside the workers: health, rules, certificates, coverage, metrics, observations, the key ring, and two of
+        # enrolment.
+        return *open_sealed(settings, now, pool_size=settings.worker_threads + 9, ledger=ledger), ledger
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

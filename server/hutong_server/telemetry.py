@@ -8,12 +8,14 @@ import logging
 import os
 import sys
 import time
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 LOGGER: Final = "hutong"
 _BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+_Mode = Literal["livemin", "livemax", "livesum"]
 
 LOG_FIELDS: Final = (
     "request_id",
@@ -43,9 +45,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         """Whether the values are shared with the other workers of one registry (see workers.py)."""
-        call = ("grpc_service", "grpc_method")
+        call = ("grpc_type", "grpc_service", "grpc_method")
         self.started = Counter("grpc_server_started", "Calls begun.", call, registry=self.registry)
         self.handled = Counter("grpc_server_handled", "Calls ended.", (*call, "grpc_code"), registry=self.registry)
+        self.received = Counter("grpc_server_msg_received", "Messages received.", call, registry=self.registry)
+        self.sent = Counter("grpc_server_msg_sent", "Messages sent.", call, registry=self.registry)
         self.seconds = Histogram(
             "grpc_server_handling_seconds", "Seconds per call.", call, registry=self.registry, buckets=_BUCKETS
         )
@@ -57,7 +61,22 @@ class Metrics:
             "hutong_handshakes_refused", "Connections that failed in TLS.", ("reason",), registry=self.registry
         )
         self.prompts = Counter("hutong_prompts", "Charts answered.", ("outcome",), registry=self.registry)
-        self.published = Counter("hutong_reports_published", "Reports received.", ("outcome",), registry=self.registry)
+        self.verdicts = Counter(
+            "hutong_verdicts",
+            "Results judged for an answer, by REUSABLE or the first reason against.",
+            ("verdict",),
+            registry=self.registry,
+        )
+        self.published = Counter(
+            "hutong_reports_published", "Reports received.", ("tier", "category", "outcome"), registry=self.registry
+        )
+        self.unmapped = Counter(
+            "hutong_results_unmapped",
+            "Results published whose codes lead to no item.",
+            ("institution",),
+            registry=self.registry,
+        )
+        self._of_the_night_shift()
         self.break_glass = Counter("hutong_break_glass", "Emergencies declared.", registry=self.registry)
         self.reviews_open = Gauge(
             "hutong_reviews_open",
@@ -87,6 +106,36 @@ class Metrics:
         )
         self.serving = Gauge(
             "hutong_serving", "1 while the database answers.", multiprocess_mode="livemin", registry=self.registry
+        )
+
+    def _of_the_night_shift(self) -> None:
+        """What api/observations.py looks at every few seconds. Institutions are labels: a city has some 839."""
+
+        def gauge(name: str, text: str, *labels: str, mode: _Mode = "livemax") -> Gauge:
+            return Gauge(f"hutong_{name}", text, labels, multiprocess_mode=mode, registry=self.registry)
+
+        self.feed_received = gauge(
+            "feed_last_received_timestamp_seconds", "When an institution last published; 0: never.", "institution"
+        )
+        self.feed_behind = gauge(
+            "feed_behind", "1 while an institution is silent for longer than its habit.", "institution"
+        )
+        self.institutions = gauge("institutions", "Institutions registered.", "tier")
+        self.held = gauge("reports_held", "Reports that wait for an administrator to say whose they are.")
+        self.grants = gauge("quality_grants", "Quality grants in effect, by days left.", "days_left")
+        self.checkpoint = gauge(
+            "ledger_last_checkpoint_timestamp_seconds", "When a signed tree of the access ledger last became durable."
+        )
+        self.leaves = gauge("ledger_leaves", "Leaves that running workers have made durable.", mode="livesum")
+        self.export_lag = gauge("ledger_export_lag_seconds", "For how long the oldest checkpoint waits for its export.")
+        self.disk_free = gauge("disk_free_bytes", "Free bytes where something is kept.", "place", mode="livemin")
+        self.jobs_waiting = gauge("write_jobs_waiting", "Write jobs that wait for a commit.", mode="livesum")
+        self.connections = gauge("database_connections", "Connections of the read pool.", "state", mode="livesum")
+        self.loop_lag = Histogram(
+            "hutong_event_loop_lag_seconds",
+            "How late the event loop came back to a timer.",
+            registry=self.registry,
+            buckets=_BUCKETS,
         )
 
     def serve(self, host: str, port: int) -> "MetricsServer":

@@ -217,12 +217,14 @@ async def test_metrics_count_calls_by_method_and_code(site: Site, serials: Itera
     def grown(name: str) -> float:
         return after.get(name, 0) - before.get(name, 0)
 
-    asked = 'grpc_method="OpenChart",grpc_service="hutong.v1.ReuseService"'
+    asked = 'grpc_method="OpenChart",grpc_service="hutong.v1.ReuseService",grpc_type="unary"'
     assert grown(f"grpc_server_started_total{{{asked}}}") == 2
     handled = 'grpc_server_handled_total{{grpc_code="{}",{}}}'
     assert grown(handled.format("OK", asked)) == 1
     assert grown(handled.format("INVALID_ARGUMENT", asked)) == 1
     assert grown(f"grpc_server_handling_seconds_count{{{asked}}}") == 2
+    assert grown(f"grpc_server_msg_received_total{{{asked}}}") == 2
+    assert grown(f"grpc_server_msg_sent_total{{{asked}}}") == 1
     assert grown('hutong_prompts_total{outcome="found"}') == 1
     assert grown('hutong_calls_refused_total{reason="REQUEST_INVALID"}') == 1
     assert sum(grown(name) for name in after if name.startswith("hutong_reports_published_total")) == 1

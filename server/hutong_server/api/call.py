@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -24,6 +25,10 @@ class Call:
     reason: str = ""
     outcome: str = ""
     """What the answer amounts to, for the log."""
+    on_received: Callable[[], None] = lambda: None
+    """Called for each message of the caller's."""
+    on_sent: Callable[[], None] = lambda: None
+    """Called for each message of ours."""
     ending: "asyncio.Future[HutongError] | None" = None
     """Of a stream: resolves with the reason when it must end (access suspended, the server drains)."""
 

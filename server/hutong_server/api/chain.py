@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from hutong_server.api import policy
+from hutong_server.api.call import current
 from hutong_server.api.status import ERRORS, refusal
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Issue, Severity
@@ -75,7 +76,13 @@ def _reading_one(inner: Answer) -> Answer:
     """Reads the one request of a call, inside the list: admitted, and within the deadline."""
 
     async def answer(_: Any, context: Context) -> Any:
-        return await inner(_checked(await context.read()), context)
+        request = _checked(await context.read())
+        call = current()
+        call.on_received()
+        response = await inner(request, context)
+        if response is not None:
+            call.on_sent()
+        return response
 
     return answer
 
@@ -113,7 +120,9 @@ def _checked(request: Any) -> Any:
 
 
 async def _readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    call = current()
     async for request in requests:
+        call.on_received()
         yield _checked(request)
 
 
@@ -133,7 +142,9 @@ def _answer_of(handler: Handler) -> Answer:
         return plain
 
     async def answer(request: Any, context: Context) -> None:
+        call = current()
         async for response in inner(request, context):
             await context.write(response)
+            call.on_sent()
 
     return answer

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf import descriptor_pool
 from grpc.aio import AbortError
 
 from hutong_server.api import policy
@@ -57,6 +58,17 @@ def chain(
     )
 
 
+def grpc_type(method: str) -> str:
+    """What go-grpc-prometheus calls the kind of a method: unary, client_stream, server_stream or bidi_stream."""
+    try:
+        found = descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))
+    except KeyError:
+        return "unary"
+    if found.client_streaming and found.server_streaming:
+        return "bidi_stream"
+    return "client_stream" if found.client_streaming else "server_stream" if found.server_streaming else "unary"
+
+
 class Telemetry:
     """Opens the Call, counts and times it, and writes its one log line."""
 
@@ -66,14 +78,16 @@ class Telemetry:
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
         """See the class."""
         service, _, name = method.strip("/").rpartition("/")
-        labels = {"grpc_service": service, "grpc_method": name}
+        kind = grpc_type(method)
+        labels = {"grpc_type": kind, "grpc_service": service, "grpc_method": name}
         started = self._metrics.started.labels(**labels)
         seconds = self._metrics.seconds.labels(**labels)
+        received, sent = self._metrics.received.labels(**labels).inc, self._metrics.sent.labels(**labels).inc
         handled, refused, in_flight = self._metrics.handled, self._metrics.refused, self._metrics.in_flight
         logger = log()
 
         async def answer(request: Any, context: Context) -> Any:
-            call = Call(method)
+            call = Call(method, on_received=received, on_sent=sent)
             begin(call)
             started.inc()
             in_flight.inc()
@@ -88,7 +102,7 @@ class Telemetry:
                 took = time.perf_counter() - call.started
                 in_flight.dec()
                 seconds.observe(took)
-                handled.labels(service, name, call.code).inc()
+                handled.labels(kind, service, name, call.code).inc()
                 if call.reason:
                     refused.labels(call.reason).inc()
                 logger.info("call", extra=_fields(call, took))

@@ -184,8 +184,10 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             return tuple(Published(each.path, Outcome.REJECTED, issues) for each in document.job.prepared)
 
     def _count(self, published: Sequence[Published]) -> None:
+        publisher = self._parts.rules.book.institution(call.current().peer.institution)
+        tier = publisher.tier.value if publisher else "unknown"
         for each in published:
-            self._parts.metrics.published.labels(each.outcome.value).inc()
+            self._parts.metrics.published.labels(tier, each.category, each.outcome.value).inc()
 
 
 def _unexpected(error: Exception, request_id: str) -> tuple[Issue, ...]:

@@ -339,6 +339,9 @@ class Reader(CertificateReader, NoticeReader, DecisionReader, Protocol):
         """One per institution: its most recent feed row, with the institution's longest gap. For coverage."""
 
     def held(self, after: tuple[Instant, bytes] | None, limit: int) -> list[HeldReport]: ...
+    def held_count(self) -> int:
+        """How many reports wait for an administrator."""
+
     def held_report(self, held_id: bytes) -> HeldReport | None: ...
     def patient_records(self, keys: Sequence[PatientKey]) -> list[PatientRecordRow]: ...
     def steps(self, keys: Sequence[PatientKey]) -> list[PatientStep]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import bindparam, delete, func, select, tuple_
 
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
@@ -21,6 +21,7 @@ _WAITING = (
     .order_by(_held.received, _held.held_id)
     .limit(bindparam("limit"))
 )
+_COUNT = Statement(select(func.count()).select_from(tables.held_report).where(_held.placed.is_(False)))
 _FIRST = Statement(_WAITING)
 _AFTER = Statement(
     _WAITING.where(tuple_(_held.received, _held.held_id) > tuple_(bindparam("after_received"), bindparam("after_id")))
@@ -43,6 +44,12 @@ def held(tx: Transaction, after: tuple[Instant, bytes] | None, limit: int) -> li
     else:
         rows = tx.rows(_AFTER, after_received=after[0], after_id=after[1], limit=limit)
     return [_opened(tx, row) for row in rows]
+
+
+def held_count(tx: Transaction) -> int:
+    """See Reader."""
+    row = tx.row(_COUNT)
+    return row[0] if row else 0
 
 
 def held_report(tx: Transaction, held_id: bytes) -> HeldReport | None:

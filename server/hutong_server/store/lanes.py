@@ -62,6 +62,11 @@ class Lanes:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that no lane has taken up yet."""
+        return self._queue.qsize()
+
     def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
         """See Store."""
         if self._queue.qsize() >= self._limit:

@@ -51,6 +51,7 @@ class SqlReader(Transaction):
     identity_of = _reports.identity_of
     institution_counts = _reports.institution_counts
     held = _held.held
+    held_count = _held.held_count
     held_report = _held.held_report
     consent = _consent.consent
     opening = _consent.opening

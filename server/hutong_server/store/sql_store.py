@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,6 +34,12 @@ class SqlStore:
         self._closed = False
         # SQLite has one writer at a time.
         self._lanes = Lanes(self._writer, 1 if self._database == "sqlite" else lanes, queue_limit)
+
+    @property
+    def queues(self) -> tuple[int, int, int]:
+        """(write jobs that wait, reading connections in use, those at rest)."""
+        pool: Any = self._engine.pool
+        return self._lanes.waiting, pool.checkedout(), pool.checkedin()
 
     def use_tokens(self, tokens: Tokens) -> None:
         """From the next connection on, tokens that were kept in sealed blobs are made anew with these."""

@@ -1,6 +1,7 @@
 """The ledger as its writers hold it: a log for each committing lane, and the root log over them (store.base.Ledger)."""
 
 import secrets
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,23 @@ class MerkleLedger:
         """`export` hears of every tree that has become durable; closed with the ledger."""
         self._key = key
         self._export = export
+        self._sizes: dict[bytes, int] = {}
+        self._committed = 0.0
+
+    @property
+    def leaves(self) -> int:
+        """Leaves that became durable in this process, those of the root log left out."""
+        return sum(self._sizes.values())
+
+    @property
+    def committed_at(self) -> float:
+        """When the last signed tree became durable here: seconds since 1970; 0 before the first."""
+        return self._committed
+
+    @property
+    def export_lag(self) -> float:
+        """Seconds for which the oldest tree that is not exported yet has waited; 0 when none does."""
+        return self._export.lag if self._export is not None else 0.0
 
     def new_log(self) -> MerkleLog:
         """See Ledger."""
@@ -65,6 +83,9 @@ class MerkleLedger:
 
     def committed(self, log_id: bytes, tree: SignedTree) -> None:
         """See Ledger."""
+        self._committed = time.time()
+        if log_id != ROOT_LOG:
+            self._sizes[log_id] = tree.size
         if self._export is not None:
             self._export.put(log_id, tree)
 

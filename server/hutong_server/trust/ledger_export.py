@@ -6,6 +6,7 @@ What stands there cannot be taken back by who holds the database. Files are name
 
 import os
 import threading
+import time
 from pathlib import Path
 
 from hutong_server.store.base import SignedTree
@@ -28,6 +29,7 @@ class CheckpointExport:
         self._directory = directory
         self._name = name
         self._newest: dict[bytes, SignedTree] = {}
+        self._waiting_since = 0.0
         self._door = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hutong-checkpoints", daemon=True)
@@ -37,6 +39,13 @@ class CheckpointExport:
         """A tree has become durable."""
         with self._door:
             self._newest[log_id] = tree
+            self._waiting_since = self._waiting_since or time.monotonic()
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which the oldest tree that is not written yet has waited; 0 when none does."""
+        with self._door:
+            return time.monotonic() - self._waiting_since if self._waiting_since else 0.0
 
     def close(self) -> None:
         """Writes what is left."""
@@ -51,6 +60,7 @@ class CheckpointExport:
     def _write(self) -> None:
         with self._door:
             newest, self._newest = self._newest, {}
+            since, self._waiting_since = self._waiting_since, 0.0
         for log_id, tree in newest.items():
             try:
                 write_checkpoint(
@@ -61,6 +71,7 @@ class CheckpointExport:
                 with self._door:
                     # Tried again at the next look, unless a newer one has come.
                     self._newest.setdefault(log_id, tree)
+                    self._waiting_since = since
 
 
 def write_checkpoint(directory: Path, log_id: bytes, size: int, note: str) -> Path:

@@ -28,10 +28,12 @@ class Coverage:
     """Longest silence first, at most LISTED."""
     count: int = 0
     last_received: tuple[tuple[str, Instant], ...] = ()
+    silent: tuple[str, ...] = ()
+    """Codes of all that are behind."""
 
 
-def coverage(reader: Reader, book: RuleBook, now: Instant) -> Coverage:
-    """Compares each institution's silence with what it declared, else with its habit."""
+def coverage(reader: Reader, book: RuleBook, now: Instant, listed: int = LISTED) -> Coverage:
+    """Compares each institution's silence with what it declared, else with its habit. Names at most `listed`."""
     by_code: dict[str, FeedStatus] = {status.institution: status for status in reader.feeds()}
     found: list[Behind] = []
     for institution in book.institutions.values():
@@ -42,7 +44,8 @@ def coverage(reader: Reader, book: RuleBook, now: Instant) -> Coverage:
             found.append(Behind(institution, last))
     found.sort(key=lambda each: each.last_received or 0)
     return Coverage(
-        tuple(found[:LISTED]),
+        tuple(found[:listed]),
         len(found),
         tuple((status.institution, status.last_received) for status in by_code.values()),
+        tuple(each.institution.code for each in found),
     )

@@ -45,6 +45,8 @@ class Published:
     unreadable: int = 0
     identity_system: str = ""
     digest: bytes = b""
+    category: str = "unknown"
+    """laboratory, examination, other, withdrawal; unknown for one that was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         unreadable=each.unreadable_count,
         identity_system=each.identity_system,
         digest=each.digest,
+        category=(each.rows.specialty or "other") if each.rows else "withdrawal",
     )
 
 

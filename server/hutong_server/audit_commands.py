@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -247,10 +247,14 @@ def _look_both(store: "SqlStore", job: "Callable[[SqlLedgerView, IndexView], T]"
     """At one state of the database throughout."""
     from hutong_server.store.base import StoreUnavailable
     from hutong_server.store.index_view import IndexView
-    from hutong_server.store.ledger_view import SqlLedgerView
+    from hutong_server.store.ledger_view import SqlLedgerView, take_any_text
+
+    def look(tx: Any) -> T:
+        take_any_text(tx)
+        return job(SqlLedgerView(tx), IndexView(tx))
 
     try:
-        return store.read(lambda tx: job(SqlLedgerView(tx), IndexView(tx)))  # type: ignore[arg-type]  # a SqlReader
+        return store.read(look)
     except StoreUnavailable as error:
         _refuse(f"HUTONG_DATABASE_URL: {error}")
 

@@ -50,6 +50,11 @@ def consent(tx: Transaction, keys: Sequence[PatientKey]) -> tuple[list[Directive
     return directives, openings
 
 
+def entry_of(tx: Transaction, row: Row) -> Directive | Opening:
+    """What a row (patient key, id, kind, time, sealed body) says. Raises SealBroken."""
+    return _directive(tx, row) if row[2] == DIRECTIVE else _opening(tx, row)
+
+
 def opening(tx: Transaction, key: PatientKey, opening_id: bytes) -> Opening | None:
     """See Reader."""
     row = tx.row(_ONE, of_key=key, of_id=opening_id)

@@ -1,36 +1,47 @@
-"""Reading the index of reports whole, as it is stored, so that it can be compared with the ledger."""
+"""Reading the index whole, as it is stored, so that it can be compared with the ledger: reports, persons, consent.
 
+SQLite keeps whatever it is given in any column: what stands where bytes belong is taken as bytes, so that no text or
+number put there by hand ends the reading.
+"""
+
+import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, bindparam, func, or_, select
 
+from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import PatientKey
 from hutong_server.store import tables
 from hutong_server.store.base import SealBroken, VersionHead
+from hutong_server.store.consent import REVIEWED, entry_of
+from hutong_server.store.consent_tables import consent_entry
 from hutong_server.store.packing import part_keys, sealed_context
 from hutong_server.store.report_body import opened
 from hutong_server.store.reports import versions
-from hutong_server.store.statements import Statement
-from hutong_server.store.transaction import Transaction
+from hutong_server.store.statements import Statement, as_bytes, as_number
+from hutong_server.store.steps import formed
+from hutong_server.store.transaction import Row, Transaction
 
 _CHUNK = 500
 
 _identity, _report, _version = tables.identity.c, tables.report.c, tables.report_version.c
-_held = tables.held_report.c
+_held, _patient, _token = tables.held_report.c, tables.patient.c, tables.patient_token.c
 _NAMES = Statement(
     select(
-        _identity.report_id,
-        _identity.patient_key,
-        _identity.former_keys,
-        _identity.current_version,
+        as_bytes(_identity.report_id),
+        as_bytes(_identity.patient_key),
+        as_bytes(_identity.former_keys),
+        as_number(_identity.current_version),
         _identity.held,
         _identity.disputed,
         _report.institution,
         _report.version,
         _report.held,
-        _report.body,
+        as_bytes(_report.body),
         _held.placed,
+        select(_patient.key).where(_patient.key == _identity.patient_key).exists(),
+        select(_token.token).where(_token.patient_key == _identity.patient_key).exists(),
     )
     .select_from(
         tables.identity.outerjoin(
@@ -61,6 +72,21 @@ _STRAY_VERSIONS = _counted(
 _TWICE = _counted(select(_identity.report_id).group_by(_identity.report_id).having(func.count() > 1))
 
 
+_PERSONS = Statement(select(as_bytes(_patient.key), as_bytes(_patient.person)).where(_patient.person != _patient.key))
+_entry = consent_entry.c
+_CONSENT = Statement(
+    select(
+        as_bytes(_entry.patient_key),
+        as_bytes(_entry.entry_id),
+        _entry.kind,
+        as_number(_entry.at),
+        as_bytes(_entry.body),
+    ).order_by(_entry.patient_key, _entry.entry_id)
+)
+UNREADABLE = (SealBroken, ValueError, TypeError, AttributeError, OverflowError, zlib.error)
+"""What opening raises for what was put there by hand."""
+
+
 class ShownRow(NamedTuple):
     """The row that charts are answered from."""
 
@@ -86,6 +112,18 @@ class IndexedReport(NamedTuple):
     """None when there is none."""
     opens: bool
     """Whether the row opens."""
+    known: bool
+    """Whether its patient is there."""
+    found: bool
+    """Whether an identifier leads there."""
+
+
+class Consented(NamedTuple):
+    """An entry of what patients decided."""
+
+    entry_id: bytes
+    entry: Directive | Opening | None
+    """None when it does not open at its place, or is said to be of another kind than it is."""
 
 
 class IndexView:
@@ -113,6 +151,26 @@ class IndexView:
         )
         return [(what, row[0]) for what, row in counts if row is not None and row[0]]
 
+    def moved(self) -> list[PatientKey]:
+        """Records that stand under another person than the steps of administrators say."""
+        expected = formed(self._tx)
+        apart: dict[PatientKey, PatientKey] = dict(self._tx.rows(_PERSONS))
+        return [key for key in sorted({*expected, *apart}) if apart.get(key, key) != expected.get(key, key)]
+
+    def consent(self) -> Iterator[Consented]:
+        """Every directive and every emergency."""
+        for row in self._tx.rows(_CONSENT):
+            yield Consented(row[1], self._entry(row))
+
+    def _entry(self, row: Row) -> Directive | Opening | None:
+        try:
+            entry = entry_of(self._tx, row)
+        except UNREADABLE:
+            return None
+        if isinstance(entry, Opening) and (entry.closed_at is not None) != (row[2] == REVIEWED):
+            return None
+        return entry
+
     def _report(
         self,
         report_id: bytes,
@@ -126,6 +184,8 @@ class IndexView:
         row_held: bool | None,
         body: bytes | None,
         placed: bool | None,
+        known: bool,
+        token: bool,
     ) -> IndexedReport:
         heads: tuple[VersionHead, ...] | None = None
         row: ShownRow | None = None
@@ -133,14 +193,16 @@ class IndexView:
         try:
             found = [head for each in (key, *part_keys(former)) for head in versions(self._tx, each, report_id)]
             heads = tuple(sorted(found, key=lambda head: head.version))
-        except (SealBroken, ValueError):
+        except UNREADABLE:
             pass
         if body is not None and version is not None and institution is not None:
             try:
                 context = sealed_context(body, b"report", key, report_id, version, institution)
                 shown = opened(key, report_id, institution, version, self._tx.sealer.open(body, context))
                 row = ShownRow(version, bool(row_held), shown.status, shown.withdrawn, shown.disputed)
-            except (SealBroken, ValueError):
+            except UNREADABLE:
                 opens = False
         waiting = None if placed is None else not placed
-        return IndexedReport(report_id, current, bool(held), bool(disputed), waiting, heads, row, opens)
+        return IndexedReport(
+            report_id, current, bool(held), bool(disputed), waiting, heads, row, opens, bool(known), bool(token)
+        )

@@ -11,7 +11,7 @@ from hutong_server.store.base import ROOT_LOG, SealBroken
 from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_root, ledger_subject
 from hutong_server.store.packing import part_keys
-from hutong_server.store.statements import Statement
+from hutong_server.store.statements import Statement, as_bytes, as_number
 from hutong_server.store.transaction import Transaction
 
 _CHUNK = 500
@@ -89,38 +89,43 @@ _rec, _log, _tree, _subject = (
     ledger_subject.c,
 )
 _LOGS = Statement(
-    select(_log.log_id, _log.started, _log.ended, _log.cut, _log.cut_nodes).order_by(_log.started, _log.log_id)
+    select(
+        as_bytes(_log.log_id), as_number(_log.started), _log.ended, as_number(_log.cut), as_bytes(_log.cut_nodes)
+    ).order_by(_log.started, _log.log_id)
 )
 _LEAVES = Statement(
     select(
-        _rec.leaf_index,
-        _rec.leaf_hash,
-        _rec.body,
+        as_number(_rec.leaf_index),
+        as_bytes(_rec.leaf_hash),
+        as_bytes(_rec.body),
         _rec.at,
         _rec.method,
         _rec.institution,
         _rec.role,
         _rec.outcome,
-        _rec.patient_keys,
+        as_bytes(_rec.patient_keys),
     )
     .where(_rec.log_id == bindparam("of_log"), _rec.leaf_index >= bindparam("start"))
     .order_by(_rec.leaf_index)
     .limit(bindparam("limit"))
 )
 _HASHES = Statement(
-    select(_rec.leaf_hash)
+    select(as_bytes(_rec.leaf_hash))
     .where(_rec.log_id == bindparam("of_log"), _rec.leaf_index < bindparam("size"))
     .order_by(_rec.leaf_index)
 )
-_ROOTS = Statement(select(ledger_root).order_by(ledger_root.c.leaf_index))
+_root = ledger_root.c
+_ROOTS = Statement(
+    select(as_number(_root.leaf_index), as_bytes(_root.body), as_bytes(_root.leaf_hash)).order_by(_root.leaf_index)
+)
 _TREES = Statement(
-    select(_tree.size, _tree.at, _tree.root, _tree.signature)
+    select(as_number(_tree.size), _tree.at, as_bytes(_tree.root), as_bytes(_tree.signature))
     .where(_tree.log_id == bindparam("of_log"), _tree.size > bindparam("after"))
     .order_by(_tree.size)
     .limit(bindparam("limit"))
 )
 _LAST_TREE = Statement(
-    select(_tree.size, _tree.at, _tree.root, _tree.signature)
+    select(as_number(_tree.size), _tree.at, as_bytes(_tree.root), as_bytes(_tree.signature))
     .where(_tree.log_id == bindparam("of_log"))
     .order_by(_tree.size.desc())
     .limit(1)
@@ -159,6 +164,12 @@ _OUTSIDE = Statement(
         _rec.at >= select(func.min(_log.started)).scalar_subquery(),
     )
 )
+
+
+def take_any_text(tx: Transaction) -> None:
+    """From now on this connection of SQLite's reads texts that are none: what was put there by hand is looked for."""
+    if tx.database == "sqlite":
+        tx.connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
 
 
 class SqlLedgerView:

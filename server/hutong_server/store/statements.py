@@ -7,12 +7,12 @@ and stand in the order of the text.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, bindparam, cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.elements import BindParameter, Cast
 
 DIALECTS: Mapping[str, Callable[[], Dialect]] = {
     "sqlite": lambda: sqlite.dialect(paramstyle="qmark"),
@@ -78,6 +78,16 @@ class StatementOver:
             element = self._build([bindparam(f"v{i}") for i in range(count)])
             found = self._by_count[count] = Statement(element)
         return found
+
+
+def as_bytes(column: Column[Any]) -> Cast[bytes]:
+    """Bytes, whatever stands there: SQLite keeps what it is given by hand, and a text would end the reading."""
+    return cast(column, LargeBinary)
+
+
+def as_number(column: Column[Any]) -> Cast[int]:
+    """A number, whatever stands there; see as_bytes."""
+    return cast(column, BigInteger)
 
 
 def insert(table: Table) -> Statement:

@@ -26,6 +26,7 @@ _STEPS = StatementOver(
     )
 )
 _ONE = Statement(select(_step.step_id, _step.body).where(_step.step_id == bindparam("of_id")))
+_ALL = Statement(select(_step.step_id, _step.body))
 _PUT = upsert(tables.patient_step)
 _CONCERN = insert_new(tables.patient_step_record)
 _FORGET_CONCERNED = Statement(delete(tables.patient_step_record).where(_concerns.step_id == bindparam("of_id")))
@@ -41,6 +42,13 @@ def step(tx: Transaction, step_id: bytes) -> PatientStep | None:
     """See Reader."""
     row = tx.row(_ONE, of_id=step_id)
     return _opened(tx, *row) if row else None
+
+
+def formed(tx: Transaction) -> dict[PatientKey, PatientKey]:
+    """Which person each record belongs to that any step ever joined, worked out anew from all steps."""
+    every = [_opened(tx, *row) for row in tx.rows(_ALL)]
+    groups = _groups({key for step in every for key in step.records}, _standing(every))
+    return {key: min(group) for group in groups for key in group}
 
 
 def put_step(tx: Transaction, step: PatientStep) -> None:

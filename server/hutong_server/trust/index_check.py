@@ -102,6 +102,11 @@ def _shown(report: IndexedReport, leaves: dict[int, _Said], placed: bool) -> Ite
     elif report.row.disputed != report.disputed:
         yield "whether it is disputed"
     leaf = leaves.get(shown.version)
+    if leaf is not None and not leaf.held and not withdrawn and not placed:
+        if not report.known:
+            yield "its patient is gone"
+        elif not report.found:
+            yield "no identifier leads to its patient"
     held = {report.held, *([report.row.held] if report.row else [])}
     if report.held:
         held.add(bool(report.waiting))

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hutong_server.store.base import ROOT_LOG
+from hutong_server.store.base import ROOT_LOG, AccessRecord
 from hutong_server.store.index_view import IndexView
 from hutong_server.store.leaves import access_of
 from hutong_server.store.ledger_view import LedgerView, LogState, StoredLeaf
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointVerifier
+from hutong_server.trust.consent_check import Decisions, consent_faults
 from hutong_server.trust.index_check import Publications, index_faults
 from hutong_server.trust.merkle import Frontier, leaf_hash
 
@@ -51,7 +52,12 @@ class Verified:
     """Up to which size an exported checkpoint vouches, by log."""
     strays: list[tuple[str, int]] = field(default_factory=list)
     said: Publications = field(default_factory=Publications)
-    """What the leaves say of reports."""
+    decided: Decisions = field(default_factory=Decisions)
+
+    def hear(self, log_id: bytes, number: int, access: AccessRecord) -> None:
+        """Takes what a leaf says of reports and of consent."""
+        self.said.hear(log_id, number, access)
+        self.decided.hear(log_id, number, access)
 
     @property
     def good(self) -> bool:
@@ -103,7 +109,14 @@ def verify(
         # Reports of before the ledger, and those whose leaves retention has cut off, have none.
         begun = [log.started for log in logs.values()]
         since = max(min(begun), *cuts.values()) if begun and cuts else min(begun, default=None)
-        for place, what in index_faults(index, found.said, since):
+        if found.faults:
+            # Leaves may be missing, and what they told of seem to be unheard of.
+            since = None
+        for place, what in (
+            *index_faults(index, found.said, since),
+            *consent_faults(index, found.decided, since),
+            *((None, f"the index was changed: whose record {key.hex()} is") for key in index.moved()),
+        ):
             log_id, number = place or (ROOT_LOG, None)
             found.faults.append(Fault(log_id, number, what))
         found.strays += index.strays()
@@ -172,7 +185,7 @@ def _log(
         if stored.number != frontier.size:
             faults.append(Fault(log.log_id, frontier.size, f"was removed: the next that is there is {stored.number}"))
             break
-        faults += _leaf(log.log_id, stored, found.said)
+        faults += _leaf(log.log_id, stored, found)
         frontier.append(leaf_hash(stored.leaf) if stored.leaf is not None else stored.hashed)
         good = _agree(log.log_id, frontier, good, witnesses, faults)
     largest = max([largest_signed, *witnesses])
@@ -210,7 +223,7 @@ def _agree(
     return frontier.size
 
 
-def _leaf(log_id: bytes, stored: StoredLeaf, published: Publications) -> Sequence[Fault]:
+def _leaf(log_id: bytes, stored: StoredLeaf, found: Verified) -> Sequence[Fault]:
     if stored.leaf is None:
         return [Fault(log_id, stored.number, "was changed or moved: it does not open at its place")]
     if leaf_hash(stored.leaf) != stored.hashed:
@@ -221,7 +234,7 @@ def _leaf(log_id: bytes, stored: StoredLeaf, published: Publications) -> Sequenc
         access = access_of(stored.leaf)
     except (ValueError, KeyError, TypeError):
         return [Fault(log_id, stored.number, "was changed: it is no access record")]
-    published.hear(log_id, stored.number, access)
+    found.hear(log_id, stored.number, access)
     row = stored.row
     said = (access.at, access.method, access.institution, access.role, access.outcome, access.patient_keys)
     names = ("at", "method", "institution", "role", "outcome", "patient_keys")

@@ -93,7 +93,8 @@ def put_directive(wanted: Wanted, told: Told, book: RuleBook, tokens: Tokens) ->
             raise HutongError(Reason.ALREADY_EXISTS, "the request id was used for another directive")
         if known is None:
             writer.put_directive(directive)
-        writer.record(_record("PutDirective", told, keys, "recorded" if known is None else "unchanged"))
+        outcome = "recorded" if known is None else "unchanged"
+        writer.record(_record("PutDirective", told, keys, outcome, directive_id))
         return known or directive
 
     return job
@@ -116,7 +117,7 @@ def revoke_directive(directive_id: bytes, told: Told, book: RuleBook, tokens: To
         if known.revoked_at is None:
             known = replace(known, revoked_at=told.now, revoked_by=told.caller.institution)
             writer.put_directive(known)
-        writer.record(_record("RevokeDirective", told, keys, "revoked"))
+        writer.record(_record("RevokeDirective", told, keys, "revoked", directive_id))
         return known
 
     return job
@@ -207,5 +208,8 @@ def _doubt(method: str, told: Told, patient: Sequence[bytes], tokens: Tokens) ->
     return RefusedOnRecord(Reason.PATIENT_IN_DOUBT, "it is not certain who the patient is", record)
 
 
-def _record(method: str, told: Told, keys: Sequence[PatientKey], outcome: str) -> AccessRecord:
-    return access(method, told.caller, told.context, told.request_id, outcome, told.now, keys=keys, reports=())
+def _record(
+    method: str, told: Told, keys: Sequence[PatientKey], outcome: str, directive_id: bytes = b""
+) -> AccessRecord:
+    record = access(method, told.caller, told.context, told.request_id, outcome, told.now, keys=keys, reports=())
+    return replace(record, detail=(directive_id.hex(),)) if directive_id else record

@@ -59,7 +59,8 @@ def close_review(
         by = f"{caller.institution}/{caller.role.value}"
         closed = replace(known, closed_at=now, closed_by=by, finding=finding)
         writer.put_opening(closed)
-        writer.record(admin_access("CloseReview", caller, "closed", now, request_id, patient_keys=(key,)))
+        record = admin_access("CloseReview", caller, "closed", now, request_id, patient_keys=(key,))
+        writer.record(replace(record, detail=(opening_id.hex(),)))
         return closed
 
     return job

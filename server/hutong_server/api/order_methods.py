@@ -1,13 +1,18 @@
-"""Orders about to be signed."""
+"""Orders about to be signed. No answer leaves before its access record is durable."""
 
+from concurrent.futures import Future
 from typing import Any
 
 import grpc
 from hutong.v1 import reuse_service_pb2
 
+from hutong_server.api import call
+from hutong_server.api.convert import Faults
+from hutong_server.api.convert_orders import orders_in, orders_out
+from hutong_server.api.convert_reuse import MAX_REQUEST_ID, PROMPT_ID, Asker, context_in, patient_in
 from hutong_server.api.parts import Parts
-from hutong_server.api.status import refusal
-from hutong_server.domain.errors import Reason
+from hutong_server.api.refusals import keeping_refusals
+from hutong_server.usecases.check_orders import CheckOrders, check_orders
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -21,4 +26,26 @@ class OrderMethods:
         self, request: reuse_service_pb2.CheckOrdersRequest, context: Context
     ) -> reuse_service_pb2.CheckOrdersResponse:
         """See the contract."""
-        raise refusal(Reason.METHOD_UNKNOWN)
+        parts, this = self._parts, call.current()
+        faults = Faults()
+        ask = CheckOrders(
+            request_id=faults.text("request_id", request.request_id, longest=MAX_REQUEST_ID, required=True),
+            patient=patient_in(request.patient, faults),
+            context=context_in(request.context, faults),
+            caller=this.peer,
+            orders=orders_in(request, faults),
+            explain=request.explain,
+        )
+        faults.check()
+        asker = Asker(this.peer.institution, parts.rules.book, parts.ids)
+
+        def answer() -> tuple[reuse_service_pb2.CheckOrdersResponse, Future[None]]:
+            found = parts.store.read(lambda reader: check_orders(ask, reader, asker.book, parts.tokens, parts.clock()))
+            kept = parts.store.submit(found.keep)
+            this.outcome = found.outcome.value
+            if found.passed.declared:
+                parts.metrics.break_glass.inc()
+            prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
+            return orders_out(found, asker, prompt_id, parts.coverage(), parts.source), kept
+
+        return await parts.run_kept(keeping_refusals(parts.store, answer))

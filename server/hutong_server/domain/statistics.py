@@ -79,8 +79,8 @@ class CountedPrompt(NamedTuple):
     department: str
     lines: tuple[Line, ...]
     """Everything that it offered, each item once."""
-    former: tuple[tuple[str, bytes], ...] = ()
-    """(item, report id) of what was offered for an item before its line."""
+    offered: tuple[tuple[str, bytes], ...]
+    """(item, report id) of every result that it offered for an item, one after the other."""
 
 
 class ScreenEvent(NamedTuple):
@@ -176,12 +176,11 @@ def _of_prompt(
     happened: dict[Measure, set[str]] = {measure: set() for measure in _ON_SCREEN.values()}
     for event in events:
         happened[_ON_SCREEN[event.kind]].add(event.item)
-    happened[Measure.OPENED] |= {item for item, report_id in prompt.former if report_id in opened}
+    if opened:
+        happened[Measure.OPENED] |= {item for item, report_id in prompt.offered if report_id in opened}
     for line in prompt.lines:
         cell = Cell(prompt.department, line.source, specialty_of(line.item), line.item)
         yield Fact(Measure.RETURNED, prompt_id, patient_key, cell, line)
-        if line.report_id in opened:
-            happened[Measure.OPENED].add(line.item)
         for measure, items in happened.items():
             if line.item in items or "" in items:
                 yield Fact(measure, prompt_id, patient_key, cell, line)

@@ -7,6 +7,8 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
+from hutong_server.domain.person import PatientKey
+from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import AccessRecord, Prompt
 from hutong_server.store.leaves import access_of
@@ -95,8 +97,7 @@ def prompts(tx: Transaction, prompt_id: bytes) -> list[Prompt]:
 
 def _prompt_of(tx: Transaction, row: Row) -> Prompt:
     key, found, institution, at, outcome, rules, lines, kind, department, encounter, _ = row
-    opened = unpack(tx.sealer.open(lines, _PROMPT + found + key))
-    # Lines of before prompts were counted name neither issuer nor version; those that were replaced, also when.
+    standing, earlier = offered(tx, found, key, lines)
     return Prompt(
         prompt_id=found,
         institution=institution,
@@ -104,12 +105,22 @@ def _prompt_of(tx: Transaction, row: Row) -> Prompt:
         at=at,
         outcome=outcome,
         rules_version=rules,
-        lines=tuple(line if len(line) > 3 else (*line, "", 0) for line in opened if len(line) <= _LINE),
-        earlier=tuple(line for line in opened if len(line) > _LINE),
+        lines=standing,
+        earlier=earlier,
         kind=kind or "chart",
         department=department or "",
         encounter=encounter or b"",
     )
+
+
+def offered(
+    tx: Transaction, prompt_id: bytes, key: PatientKey, sealed: bytes
+) -> tuple[tuple[tuple[str, bytes, int, str, int], ...], tuple[tuple[str, bytes, int, str, int, Instant], ...]]:
+    """The lines of a prompt's row, and those in whose place others were offered; see Prompt."""
+    opened = unpack(tx.sealer.open(sealed, _PROMPT + prompt_id + key))
+    # Lines of before prompts were counted name neither issuer nor version; those that were replaced, also when.
+    standing = tuple(line if len(line) > 3 else (*line, "", 0) for line in opened if len(line) <= _LINE)
+    return standing, tuple(line for line in opened if len(line) > _LINE)
 
 
 def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[tuple[int, AccessRecord]]:

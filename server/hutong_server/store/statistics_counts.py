@@ -1,0 +1,169 @@
+"""Roll-ups: asked, added to, and how far they have come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, bindparam, column, delete, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import ColumnElement
+
+from hutong_server.domain.report import Instant
+from hutong_server.domain.statistics import Cell, Counts
+from hutong_server.store.base_statistics import CUBOIDS, DIMENSIONS, FINEST, Change, CountQuery, Run
+from hutong_server.store.statements import Statement, upsert
+from hutong_server.store.statistics_tables import statistics_count as _table
+from hutong_server.store.statistics_tables import statistics_position, statistics_run
+from hutong_server.store.transaction import Transaction
+
+_c = _table.c
+_KEYS = ("cuboid", "period", "receiver", "source", "department", "specialty", "item", "ground")
+_OF_ONE = frozenset({"source", "specialty", "item", "ground"})
+"""Columns that are empty for what is not of one."""
+
+_CELLS = Statement(
+    select(*(_c[name] for name in (*Cell._fields, *Counts._fields))).where(
+        _c.cuboid == FINEST, _c.period == bindparam("of_day"), _c.receiver == bindparam("of_receiver")
+    )
+)
+_POSITIONS = Statement(select(statistics_position))
+_PUT_POSITION = upsert(statistics_position)
+_RUN = Statement(select(statistics_run).where(statistics_run.c.run == 1))
+_PUT_RUN = upsert(statistics_run)
+_FORGET = Statement(
+    delete(_table).where(
+        tuple_(*(_c[name] for name in _KEYS)).in_(select(*(_c[name] for name in _KEYS)).limit(bindparam("limit")))
+    )
+)
+_FORGET_POSITIONS = Statement(delete(statistics_position))
+
+
+def _adding(database: str) -> ClauseElement:
+    values = {name: bindparam(name) for name in (*_KEYS, *Counts._fields)}
+    if database == "sqlite":
+        for_sqlite = sqlite.insert(_table).values(values)
+        summed = {name: _c[name] + for_sqlite.excluded[name] for name in Counts._fields}
+        return for_sqlite.on_conflict_do_update(index_elements=_KEYS, set_=summed)
+    for_postgresql = postgresql.insert(_table).values(values)
+    summed = {name: _c[name] + for_postgresql.excluded[name] for name in Counts._fields}
+    return for_postgresql.on_conflict_do_update(index_elements=_KEYS, set_=summed)
+
+
+_ADD = Statement(_adding)
+
+_Shape = tuple[tuple[str, ...], tuple[str, ...], bool, str]
+_QUERIES: dict[_Shape, Statement] = {}
+
+
+def counts(tx: Transaction, query: CountQuery) -> list[tuple[tuple[str, ...], Counts]]:
+    """See StatisticsReader."""
+    equal = tuple(sorted(query.equal))
+    shape = (equal, query.by, bool(query.after), query.only)
+    statement = _QUERIES.get(shape)
+    if statement is None:
+        statement = _QUERIES[shape] = Statement(lambda database: _asked(shape, database))
+    periods: Any = list(query.periods)
+    if tx.database == "sqlite":
+        # As JSON, so that one text serves any number of them.
+        periods = "[" + ",".join(f'"{period}"' for period in query.periods) + "]"
+    given = {f"is_{name}": query.equal[name] for name in equal}
+    given |= {f"after_{name}": value for name, value in zip(query.by, query.after, strict=False)}
+    rows = tx.rows(statement, of_cuboid=query.cuboid, periods=periods, limit=query.limit, **given)
+    size = len(query.by)
+    # Sums are of a wider type on PostgreSQL.
+    return [(tuple(row[:size]), Counts(*map(int, row[size:]))) for row in rows]
+
+
+def _asked(shape: _Shape, database: str) -> ClauseElement:
+    equal, by, further, only = shape
+    groups: list[Column[Any]] = [_c[name] for name in by]
+    periods = bindparam("periods")
+    within: ColumnElement[bool] = (
+        _c.period.in_(select(column("value")).select_from(func.json_each(periods)))
+        if database == "sqlite"
+        else _c.period == func.any(periods)
+    )
+    conditions = [_c.cuboid == bindparam("of_cuboid"), within]
+    conditions += [_c[name] == bindparam(f"is_{name}") for name in equal]
+    conditions += [_c[name] != "" for name in by if name in _OF_ONE]
+    if further:
+        after = [bindparam(f"after_{name}") for name in by]
+        conditions.append(tuple_(*groups) > tuple_(*after) if len(by) > 1 else groups[0] > after[0])
+    # Everything else happens to what was returned or decided.
+    counted = [only] if only else ["prompts", "returned", "recognized", "repeated", "revoked"]
+    found = sum((func.sum(_c[name]) for name in counted[1:]), func.sum(_c[counted[0]]))
+    return (
+        select(*groups, *(func.sum(_c[name]) for name in Counts._fields))
+        .where(*conditions)
+        .group_by(*groups)
+        .having(found != 0)
+        .order_by(*groups)
+        .limit(bindparam("limit"))
+    )
+
+
+def counted_cells(tx: Transaction, day: str, receiver: str) -> dict[Cell, Counts]:
+    """See StatisticsReader."""
+    size = len(Cell._fields)
+    return {Cell(*row[:size]): Counts(*row[size:]) for row in tx.rows(_CELLS, of_day=day, of_receiver=receiver)}
+
+
+def add_counts(tx: Transaction, changes: Sequence[Change]) -> None:
+    """See StatisticsWriter. Sums of all changes of a row are added at once."""
+    added: dict[tuple[int | str, ...], list[int]] = {}
+    for change in changes:
+        of = {"receiver": change.receiver, "source": change.cell.source}
+        of |= {"department": change.cell.department, "item": change.cell.item}
+        for cuboid, kept in enumerate(CUBOIDS):
+            receiver, source, department, item = (of[name] if name in kept else "" for name in DIMENSIONS)
+            for period in (change.day,) if cuboid == FINEST else (change.day, change.day[:7]):
+                key = (
+                    cuboid,
+                    period,
+                    receiver,
+                    source,
+                    department,
+                    change.cell.specialty,
+                    item,
+                    change.cell.ground,
+                )
+                sums = added.setdefault(key, [0] * len(Counts._fields))
+                for place, count in enumerate(change.counts):
+                    sums[place] += count
+    rows: list[Mapping[str, Any]] = [
+        dict(zip((*_KEYS, *Counts._fields), (*key, *sums), strict=True)) for key, sums in sorted(added.items())
+    ]
+    tx.run_many(_ADD, rows)
+
+
+def counting_positions(tx: Transaction) -> dict[str, Instant]:
+    """See StatisticsReader."""
+    return dict(tx.rows(_POSITIONS))
+
+
+def put_counting_position(tx: Transaction, raw: str, recorded: Instant) -> None:
+    """See StatisticsWriter."""
+    tx.run(_PUT_POSITION, raw=raw, recorded=recorded)
+
+
+def counting_run(tx: Transaction) -> Run | None:
+    """See StatisticsReader."""
+    row = tx.row(_RUN)
+    return Run(bytes(row[1]), *row[2:]) if row else None
+
+
+def put_counting_run(tx: Transaction, run: Run) -> None:
+    """See StatisticsWriter."""
+    tx.run(_PUT_RUN, run=1, **run._asdict())
+
+
+def forget_counts(tx: Transaction, limit: int) -> int:
+    """See StatisticsWriter."""
+    before = tx.rows(_SIZE)[0][0]
+    tx.run(_FORGET_POSITIONS)
+    tx.run(_FORGET, limit=limit)
+    left: int = tx.rows(_SIZE)[0][0]
+    return int(before - left)
+
+
+_SIZE = Statement(select(func.count()).select_from(_table))

@@ -4,10 +4,11 @@ import asyncio
 import io
 import json
 import logging
+import sqlite3
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import Future
 from typing import Any
 
 import grpc
@@ -15,8 +16,9 @@ import pytest
 from hutong.v1 import patient_service_pb2, registry_service_pb2, report_pb2, reuse_service_pb2
 from hutong_server import telemetry
 from hutong_server.api import reuse_servicer
-from hutong_server.store.base import AccessRecord, StoreUnavailable
+from hutong_server.store.base import AccessRecord
 from hutong_server.store.prompts import access_records
+from hutong_server.store.sql import SqlWriter
 from hutong_server.store.sql_store import open_store
 from hutong_server.trust.keys import read_key_file
 from hutong_server.trust.sealing import AesGcmSealer
@@ -176,26 +178,26 @@ async def test_no_answer_leaves_before_its_record_is_durable(
     site: Site, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record's commit is held back: so is the answer. When the commit fails, there is no answer."""
-    assert site.registry is not None
-    store = site.registry.store
-    real, held = type(store).submit, []
+    real, held, let_go = SqlWriter.commit, threading.Event(), threading.Event()
 
-    def holding(self: Any, job: Any) -> "Future[Any]":
-        held.append((Future(), job))
-        return held[-1][0]
+    def holding(self: SqlWriter) -> None:
+        held.set()
+        assert let_go.wait(10)
+        real(self)
 
-    monkeypatch.setattr(type(store), "submit", holding)
+    monkeypatch.setattr(SqlWriter, "commit", holding)
     call = site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5)
-    await asyncio.sleep(0.3)
-    assert len(held) == 1
+    assert await asyncio.to_thread(held.wait, 5)
+    await asyncio.sleep(0.1)
     assert not call.done()
-    real(store, held[0][1]).add_done_callback(lambda done: held[0][0].set_result(done.result()))
+    let_go.set()
     assert (await call).prompt_id
 
-    call = site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5)
-    await asyncio.sleep(0.3)
-    held[1][0].set_exception(StoreUnavailable("no disk"))
-    found = await refused(call)
+    def failing(_: SqlWriter) -> None:
+        raise sqlite3.OperationalError("no disk")
+
+    monkeypatch.setattr(SqlWriter, "commit", failing)
+    found = await refused(site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5))
     assert (found.code, found.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
 
 

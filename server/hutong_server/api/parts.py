@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from hutong_server.api.document_reading import DocumentReading
+from hutong_server.api.handover import Handover
+from hutong_server.api.refusals import refusal_kept
 from hutong_server.api.rule_snapshot import RuleSnapshot
 from hutong_server.api.standing import Standing
 from hutong_server.domain.caller import Role
 from hutong_server.domain.report import Instant
-from hutong_server.store.base import Ids, Reader, Store, Tokens, Writer
+from hutong_server.store.base import Ids, Question, Reader, Store, Tokens, Writer
 from hutong_server.telemetry import Metrics
 from hutong_server.trust.ca_issuing import CertificateAuthority
 from hutong_server.usecases.feeds import Coverage
+from hutong_server.usecases.gate import RefusedOnRecord
 from hutong_server.usecases.wire import Wire
 
 T = TypeVar("T")
@@ -58,6 +62,7 @@ class Parts:
     """Which certificates are revoked."""
     checkpoint_key: str = ""
     """With which the ledger's checkpoints verify (C2SP verifier key)."""
+    handover: Handover = field(default_factory=Handover)
     authority: CertificateAuthority | None = None
     """Issues certificates; None when the registry has no authority of its own."""
     approved_roles: frozenset[Role] = frozenset()
@@ -101,6 +106,20 @@ class Parts:
 
         self.threads.submit(run)
         return await answered
+
+    async def answer(self, question: Question[T]) -> T:
+        """Answers a question once what it keeps is durable, refusals on record included (see Store.answer)."""
+        answered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        kept = self.store.answer(refusal_kept(question))
+        kept.add_done_callback(partial(self.handover.put, answered))
+        try:
+            answer = await answered
+        finally:
+            # Whoever went away is not read for any more.
+            kept.cancel()
+        if isinstance(answer, RefusedOnRecord):
+            raise answer
+        return answer
 
     async def write(self, job: Callable[[Writer], T]) -> T:
         """Runs a write job; returns once it is durable."""

@@ -1,5 +1,6 @@
 """Questions of the doctor's side. No answer leaves before its access record is durable."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -25,13 +26,14 @@ from hutong_server.api.order_methods import OrderMethods
 from hutong_server.api.parts import Parts
 from hutong_server.api.refusals import keeping_refusals
 from hutong_server.api.trend_methods import TrendMethods
-from hutong_server.store.base import ReportFilter
+from hutong_server.store.base import Reader, ReportFilter, Writer
 from hutong_server.usecases.gate import Passed
 from hutong_server.usecases.get_report import GetReport, get_report
 from hutong_server.usecases.list_reports import ListReports, list_reports
-from hutong_server.usecases.open_chart import OpenChart, open_chart
+from hutong_server.usecases.open_chart import ChartAnswer, OpenChart, open_chart
 
 Context = grpc.aio.ServicerContext[Any, Any]
+_Chart = tuple[ChartAnswer, reuse_service_pb2.OpenChartResponse]
 
 
 class ReuseServicer(
@@ -64,26 +66,24 @@ class ReuseServicer(
         faults.check()
         asker = self._asker()
 
-        def answer() -> tuple[reuse_service_pb2.OpenChartResponse, Future[None]]:
-            found = parts.store.read(lambda reader: open_chart(ask, reader, asker.book, parts.tokens, parts.clock()))
-            kept = parts.store.submit(found.keep)
-            this.outcome = found.outcome.value
-            self._count(found.passed)
-            # The answer is written while its record is on its way to the disk.
+        def answer(
+            reader: Reader,
+        ) -> tuple[tuple[ChartAnswer, reuse_service_pb2.OpenChartResponse], Callable[[Writer], None]]:
+            found = open_chart(ask, reader, asker.book, parts.tokens, parts.clock())
             prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
-            return (
-                chart_out(
-                    found,
-                    asker,
-                    prompt_id,
-                    parts.coverage(),
-                    parts.source,
-                    include_not_reusable=ask.include_not_reusable,
-                ),
-                kept,
+            response = chart_out(
+                found,
+                asker,
+                prompt_id,
+                parts.coverage(),
+                parts.source,
+                include_not_reusable=ask.include_not_reusable,
             )
+            return (found, response), found.keep
 
-        response = await self._parts.run_kept(keeping_refusals(parts.store, answer))
+        found, response = await parts.answer(answer)
+        this.outcome = found.outcome.value
+        self._count(found.passed)
         parts.metrics.prompts.labels(this.outcome).inc()
         return response
 

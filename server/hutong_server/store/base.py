@@ -8,7 +8,7 @@ but through its writer. Instants are milliseconds since 1970-01-01T00:00:00Z.
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import Demographics, PatientKey, Person
@@ -472,6 +472,10 @@ class StoreOverloaded(StoreUnavailable):
     """Too many write jobs wait already; nothing was queued."""
 
 
+Question = Callable[[Reader], tuple[T, Callable[[Writer], Any]]]
+"""A read job that gives an answer, and the write job that must be durable before the answer leaves."""
+
+
 class Store(Protocol):
     """Runs jobs. Thread-safe; sync. `read` blocks for one short read; `submit` returns at once."""
 
@@ -482,6 +486,11 @@ class Store(Protocol):
         """Queues a write job; the future resolves after the commit that made it durable, or with the job's exception.
 
         Raises StoreOverloaded when too many wait, StoreUnavailable after close().
+        """
+
+    def answer(self, question: Question[T]) -> "Future[T]":
+        """Queues a question; the future resolves with its answer after the commit that made its write job durable, or
+        with its exception. It is read for and kept by one thread, together with others that wait. Raises as submit.
         """
 
     def close(self) -> None:

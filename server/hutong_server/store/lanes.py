@@ -1,9 +1,13 @@
-"""Lanes that commit: write jobs of concurrent calls share one transaction and one sync of the disk.
+"""Lanes that commit: jobs of concurrent calls share one transaction and one sync of the disk.
 
-A lane is a thread with a connection of its own. It takes what waits, runs each job within a savepoint, commits once,
-then resolves the futures: nothing is acknowledged that is not durable. A job's own exception undoes that job alone.
+A lane is a thread with a connection of its own. It takes what waits. Questions among it are read for first, in one
+read transaction: each gives its answer and a write job. Then the lane runs each write job within a savepoint, commits
+once, and resolves the futures: nothing is acknowledged that is not durable. A job that fails is undone alone.
 When the database refuses, or another lane holds a lock that a job needs, jobs run again, each in a transaction of
 its own.
+
+That the thread which reads is the one which commits is for speed: threads that hand the interpreter to each other for
+every call cost more than the call.
 """
 
 import queue
@@ -15,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from hutong_server.store.base import StoreOverloaded, StoreUnavailable, Writer
+from hutong_server.store.base import Question, StoreOverloaded, StoreUnavailable, Writer
 from hutong_server.store.sql import SqlWriter
 from hutong_server.store.transaction import DRIVER_ERRORS, Contended
 
@@ -31,6 +35,8 @@ _PAUSES = (0.0, 0.02, 0.1)
 class _Queued:
     job: Callable[[Writer], Any]
     future: "Future[Any]"
+    question: "Question[Any] | None" = None
+    """Read for first; `job` is what it gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,18 @@ class _Ran:
             self.queued.future.set_result(self.value)
         else:
             self.queued.future.set_exception(self.error)
+
+
+def _nothing(_: Writer) -> None:
+    """The write job of a question that was not read for."""
+
+
+def _giving(value: T, job: Callable[[Writer], Any]) -> Callable[[Writer], T]:
+    def run(writer: Writer) -> T:
+        job(writer)
+        return value
+
+    return run
 
 
 class Lanes:
@@ -69,14 +87,23 @@ class Lanes:
 
     def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
         """See Store."""
+        future: Future[T] = Future()
+        self._put(_Queued(job, future))
+        return future
+
+    def answer(self, question: Question[T]) -> "Future[T]":
+        """See Store."""
+        future: Future[T] = Future()
+        self._put(_Queued(_nothing, future, question))
+        return future
+
+    def _put(self, queued: _Queued) -> None:
         if self._queue.qsize() >= self._limit:
             raise StoreOverloaded("too many writes wait")
-        future: Future[T] = Future()
         with self._door:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
-            self._queue.put(_Queued(job, future))
-        return future
+            self._queue.put(queued)
 
     def close(self) -> None:
         """Finishes what is queued."""
@@ -104,12 +131,14 @@ class _Lane:
             batch, last = self._take()
             ready = [queued for queued in batch if queued.future.set_running_or_notify_cancel()]
             try:
+                if any(queued.question for queued in ready):
+                    ready = self._answered(ready)
                 for queued in self._together(ready) if len(ready) > 1 else ready:
                     self._alone(queued)
             except BaseException as error:
                 # A lane that died would leave every later caller waiting for ever.
                 self._discard()
-                for queued in ready:
+                for queued in batch:
                     if not queued.future.done():
                         queued.future.set_exception(StoreUnavailable(f"a write failed ({type(error).__name__})"))
         self._end_log()
@@ -125,6 +154,44 @@ class _Lane:
                     return batch, True
                 batch.append(queued)
         return batch, False
+
+    def _answered(self, batch: list[_Queued]) -> list[_Queued]:
+        """Reads for the questions; what is to be written. A connection that turns out to be dead is replaced once."""
+        refusal = ""
+        for _ in range(2):
+            try:
+                return self._read(batch)
+            except DRIVER_ERRORS as error:
+                self._discard()
+                refusal = f"the database refused a read ({type(error).__name__})"
+            except StoreUnavailable as error:
+                refusal = str(error)
+        for queued in batch:
+            if queued.question is not None:
+                queued.future.set_exception(StoreUnavailable(refusal))
+        return [queued for queued in batch if queued.question is None]
+
+    def _read(self, batch: list[_Queued]) -> list[_Queued]:
+        reader = self._opened()
+        ready: list[_Queued] = []
+        refused: list[_Ran] = []
+        reader.begin_read()
+        for queued in batch:
+            if queued.question is None:
+                ready.append(queued)
+                continue
+            try:
+                value, job = queued.question(reader)
+            except DRIVER_ERRORS:
+                raise
+            except Exception as error:
+                refused.append(_Ran(queued, error=error))
+            else:
+                ready.append(_Queued(_giving(value, job), queued.future))
+        reader.end_read()
+        for each in refused:
+            each.resolve()
+        return ready
 
     def _together(self, batch: list[_Queued]) -> list[_Queued]:
         """Runs jobs in one transaction; returns those that have to run alone."""

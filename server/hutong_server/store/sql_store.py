@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hutong_server.store.base import Ledger, Reader, Sealer, StoreUnavailable, Tokens, Writer
+from hutong_server.store.base import Ledger, Question, Reader, Sealer, StoreUnavailable, Tokens, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
 from hutong_server.store.sql import SqlReader, SqlWriter
@@ -82,6 +82,10 @@ class SqlStore:
     def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
         """See Store."""
         return self._lanes.submit(job)
+
+    def answer(self, question: Question[T]) -> "Future[T]":
+        """See Store."""
+        return self._lanes.answer(question)
 
     def close(self) -> None:
         """See Store."""

@@ -90,6 +90,10 @@ class Transaction:
         """Starts a transaction that sees one state of the database throughout."""
         self._execute(_BEGIN_READ[self.database])
 
+    def end_read(self) -> None:
+        """Ends a transaction that saw one state."""
+        self._execute("COMMIT")
+
     def begin_write(self) -> None:
         """Starts a transaction that writes. Each statement sees what others have committed before it."""
         self._execute(_BEGIN_WRITE[self.database])

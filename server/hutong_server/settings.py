@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         0.02, description="Kept back from each deadline, so that the answer arrives within it."
     )
     future_tolerance_seconds: Annotated[int, Field(ge=0, le=86400)] = Field(
-        300, description="How far ahead a time in a report may lie."
+        300, description="How far ahead a time in a report may lie, and by how much a doctor's clock may be off."
     )
     max_message_bytes: Annotated[int, Field(ge=65536, le=256 * 2**20)] = Field(
         8 * 2**20, description="Largest document."

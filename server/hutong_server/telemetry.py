@@ -77,6 +77,7 @@ class Metrics:
             registry=self.registry,
         )
         self._of_the_night_shift()
+        self.decisions = Counter("hutong_decisions", "Decisions received.", ("outcome",), registry=self.registry)
         self.break_glass = Counter("hutong_break_glass", "Emergencies declared.", registry=self.registry)
         self.reviews_open = Gauge(
             "hutong_reviews_open",

@@ -55,6 +55,8 @@ class Decision:
     practitioner: str = ""
     encounter_id: str = ""
     """The visit as the institution named it."""
+    report_key: PatientKey = b""
+    """Under which the report stood."""
 
     @property
     def said(self) -> tuple[DecisionKind, str, str, Instant]:

@@ -41,6 +41,7 @@ def put_decision(tx: Transaction, given: Decision) -> None:
     """See Writer."""
     revokes = given.kind is DecisionKind.REVOKED
     place = context(given.patient_key, given.prompt_id, given.item, revokes=revokes)
+    said = (given.text, given.practitioner, given.encounter_id, given.report_key)
     tx.run(
         _PUT,
         patient_key=given.patient_key,
@@ -59,7 +60,7 @@ def put_decision(tx: Transaction, given: Decision) -> None:
         department=given.department,
         encounter=given.encounter,
         price_fen=given.price_fen,
-        body=tx.sealer.seal(pack((given.text, given.practitioner, given.encounter_id)), place),
+        body=tx.sealer.seal(pack(said), place),
     )
 
 
@@ -91,7 +92,7 @@ def _decision(tx: Transaction, row: Row) -> Decision:
     key, prompt_id, item, revokes, institution, kind, ground, report_id, ordinal, version, source, *rest = row
     decided_at, recorded, department, encounter, price_fen, sealed = rest
     place = context(key, prompt_id, item, revokes=bool(revokes))
-    text, practitioner, encounter_id = unpack(tx.sealer.open(sealed, place))
+    text, practitioner, encounter_id, report_key = unpack(tx.sealer.open(sealed, place))
     return Decision(
         patient_key=key,
         prompt_id=prompt_id,
@@ -111,6 +112,7 @@ def _decision(tx: Transaction, row: Row) -> Decision:
         text=text,
         practitioner=practitioner,
         encounter_id=encounter_id,
+        report_key=report_key,
     )
 
 

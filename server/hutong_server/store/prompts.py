@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import BindParameter
 
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import Instant
@@ -29,7 +31,7 @@ MAX_EARLIER = 500
 
 def _add(database: str) -> ClauseElement:
     """Adds a prompt unless its key is there, and says whether it did."""
-    values = {column.name: bindparam(column.name) for column in tables.prompt.columns}
+    values: dict[str, BindParameter[Any]] = {column.name: bindparam(column.name) for column in tables.prompt.columns}
     if database == "sqlite":
         for_sqlite = sqlite.insert(tables.prompt).values(values).on_conflict_do_nothing()
         return for_sqlite.returning(tables.prompt.c.prompt_id)

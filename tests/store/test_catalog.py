@@ -2,7 +2,8 @@
 
 import pytest
 from hutong_server.domain.recognition import Institution, Tier
-from hutong_server.store.base import CatalogRow, Store
+from hutong_server.store.base import CatalogDiff, CatalogImport, CatalogRow, Store
+from hutong_server.store.base_catalog import HistoryPosition, PendingImport
 from hutong_server.store.engine import make_engine
 from hutong_server.store.tables import catalog_entry, catalog_version
 from sqlalchemy import select
@@ -53,9 +54,9 @@ def test_what_is_replaced_or_removed_stays_on_record(store: Store, store_url: st
         ("item", "NA", 3, None, NA.body),
     ]
     assert [tuple(row) for row in versions] == [
-        (1, NOW, "H1/admin", "first"),
-        (2, NOW + 1, "H2/admin", ""),
-        (3, NOW + 2, "H1/admin", "back"),
+        (1, NOW, "H1/admin", "first", 2),
+        (2, NOW + 1, "H2/admin", "", 2),
+        (3, NOW + 2, "H1/admin", "back", 1),
     ]
 
 
@@ -72,7 +73,7 @@ def test_an_import_is_all_or_nothing(store: Store) -> None:
 def test_institutions_come_by_code(store: Store) -> None:
     plain = Institution("H10", "Clinic", Tier.VILLAGE, "990424")
     for row in (plain, HOSPITAL):
-        write(store, lambda writer, row=row: writer.put_institution(row))
+        write(store, lambda writer, row=row: writer.put_institution(row, NOW, "registry/admin", ""))
     assert store.read(lambda reader: reader.institutions()) == [HOSPITAL, plain]
     assert store.read(lambda reader: reader.institutions("H1", 5)) == [plain]
     assert store.read(lambda reader: reader.institutions(limit=1)) == [HOSPITAL]
@@ -81,8 +82,86 @@ def test_institutions_come_by_code(store: Store) -> None:
 
 
 def test_a_change_of_an_institution_is_a_change_of_the_catalogue(store: Store) -> None:
-    write(store, lambda writer: writer.put_institution(HOSPITAL))
+    write(store, lambda writer: writer.put_institution(HOSPITAL, NOW, "registry/admin", ""))
     lifted = Institution("H1", "海盐县人民医院", Tier.TERTIARY, "990424")
-    write(store, lambda writer: writer.put_institution(lifted))
+    write(store, lambda writer: writer.put_institution(lifted, NOW + 1, "registry/admin", ""))
     assert store.read(lambda reader: reader.institution("H1")) == lifted
     assert store.read(lambda reader: reader.catalog_version()) == 2
+
+
+def test_versions_differ_by_what_changed_between_them(store: Store) -> None:
+    changed = CatalogRow("item", "K", '{"window_days":3}')
+    write(store, lambda writer: writer.apply_catalog((K, RULE), (), NOW, "", "", (HOSPITAL,)))
+    write(store, lambda writer: writer.apply_catalog((changed, NA), (("rule", "all"),), NOW, "", ""))
+    write(store, lambda writer: writer.apply_catalog((), (("item", "NA"),), NOW, "", ""))
+    write(store, lambda writer: writer.apply_catalog((K,), (), NOW, "", ""))
+
+    def between(lower: int, higher: int) -> list[tuple[str, ...]]:
+        found = store.read(lambda reader: reader.catalog_changes(lower, higher))
+        return [(each.change, each.key, each.before, each.after) for each in found]
+
+    first_two = [
+        ("changed", "K", K.body, changed.body),
+        ("added", "NA", "", NA.body),
+        ("removed", "all", RULE.body, ""),
+    ]
+    assert between(1, 2) == first_two
+    assert between(1, 3) == [first_two[0], first_two[2]]
+    # It was changed and changed back.
+    assert between(1, 4) == [first_two[2]]
+    assert between(4, 4) == []
+    whole = store.read(lambda reader: reader.catalog_changes(0, 1))
+    assert {(each.change, each.kind) for each in whole} == {
+        ("added", "institution"),
+        ("added", "item"),
+        ("added", "rule"),
+    }
+    hospital = next(each for each in whole if each.kind == "institution")
+    assert '"access_suspended":true' in hospital.after
+    assert isinstance(hospital, CatalogDiff)
+
+
+def test_the_history_comes_newest_first_and_in_pages(store: Store) -> None:
+    for number in range(3):
+        write(store, lambda writer, n=number: writer.apply_catalog((K,), (), NOW + n, "H1/admin", f"v{n}"))
+        for state in ("cancelled", "failed", "pending", "done"):
+            write(
+                store,
+                lambda writer, n=number, s=state: writer.put_pending(pending(f"{s}{n}".encode(), s, NOW + n), CONTENT),
+            )
+    versions, ended = store.read(lambda reader: reader.catalog_history(None, 2))
+    assert [(each.version, each.at, each.comment, each.change_count) for each in versions] == [
+        (3, NOW + 2, "v2", 1),
+        (2, NOW + 1, "v1", 1),
+    ]
+    assert [each.pending_id for each in ended] == [b"failed2", b"cancelled2"]
+    position = HistoryPosition(2, (NOW + 2, b"cancelled2"))
+    versions, ended = store.read(lambda reader: reader.catalog_history(position, 5))
+    assert [each.version for each in versions] == [1]
+    assert [each.pending_id for each in ended] == [b"failed1", b"cancelled1", b"failed0", b"cancelled0"]
+
+
+CONTENT = CatalogImport(
+    (Institution("H10", "诊所", Tier.VILLAGE, "990424", ("x",), (("s", "v"),)),), (K, NA), (("item", ""),)
+)
+
+
+def pending(pending_id: bytes, state: str = "pending", activate_at: int = NOW) -> PendingImport:
+    return PendingImport(pending_id, state, activate_at, NOW, activate_at, "H1/admin", "ab", "why", change_count=3)
+
+
+def test_an_import_waits_for_its_moment(store: Store) -> None:
+    for pending_id, at in ((b"later", NOW + 2), (b"soon", NOW + 1)):
+        write(store, lambda writer, i=pending_id, at=at: writer.put_pending(pending(i, activate_at=at), CONTENT))
+    assert [each.pending_id for each in store.read(lambda reader: reader.waiting_imports())] == [b"soon", b"later"]
+    assert [store.read(lambda reader, at=at: reader.due_import(NOW + at)) for at in (0, 1, 2)] == [
+        None,
+        b"soon",
+        b"soon",
+    ]
+    assert store.read(lambda reader: reader.pending_import(b"soon")) == (pending(b"soon", activate_at=NOW + 1), CONTENT)
+    assert store.read(lambda reader: reader.pending_import(b"none")) is None
+    done = PendingImport(b"soon", "done", NOW + 1, NOW, NOW + 9, "H1/admin", "ab", "why", "note", 4, 12)
+    write(store, lambda writer: writer.put_pending(done))
+    assert store.read(lambda reader: reader.pending_import(b"soon")) == (done, CONTENT)
+    assert store.read(lambda reader: reader.due_import(NOW + 2)) == b"later"

@@ -107,6 +107,7 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
             SCOPES.get(request.scope, Scope.ACCESS),
             since=since,
             lift=request.lift,
+            reason=request.reason,
             caller=this.peer,
             now=now,
             request_id=this.request_id,

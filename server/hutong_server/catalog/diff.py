@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from hutong_server.catalog.canonical import institution_body
 from hutong_server.catalog.placed import in_scopes
+from hutong_server.domain.canonical import institution_body
 from hutong_server.domain.recognition import Institution
 from hutong_server.store.base import CatalogDiff, CatalogImport, CatalogRow
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from hutong_server.catalog.canonical import canonical
 from hutong_server.catalog.csv_source import read_csv
 from hutong_server.catalog.fields import Entry, Path, nearest, read_fields
 from hutong_server.catalog.placed import EntryKey, PlacedImport
@@ -11,7 +10,8 @@ from hutong_server.catalog.references import note_references
 from hutong_server.catalog.shapes import INSTITUTION, SHAPES, Body, Shape, lists_of, part_of
 from hutong_server.catalog.source import Faults, Many, Place, Record, Text
 from hutong_server.catalog.yaml_source import read_yaml
-from hutong_server.domain.recognition import Dates, Institution, Tier
+from hutong_server.domain.canonical import canonical, institution_of
+from hutong_server.domain.recognition import Dates, Institution
 from hutong_server.store.base import CatalogRow
 
 _SECTIONS = {shape.section: shape for shape in SHAPES}
@@ -95,19 +95,6 @@ class _Reading:
                         message = f'{shape.kind} "{"|".join(named)}" is in effect on some days here and at {place}'
                         self.faults.add(self.places[key][()], message)
                 others.append((dates, self.places[key][()]))
-
-
-def institution_of(body: Body) -> Institution:
-    """The institution that a body states, not suspended."""
-    return Institution(
-        code=body["code"],
-        name=body["name"],
-        tier=Tier(body["tier"]),
-        region=body["region"],
-        alliances=tuple(body.get("alliances", ())),
-        identifiers=tuple((each["system"], each["value"]) for each in body.get("identifiers", ())),
-        feed_interval_hours=body.get("feed_interval_hours", 0),
-    )
 
 
 def _records(name: str, content: bytes, faults: Faults, reading: _Reading) -> Iterator[tuple[Shape, Record]]:

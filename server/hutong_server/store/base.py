@@ -14,20 +14,16 @@ from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts, VersionKey
+from hutong_server.store.base_catalog import CatalogDiff as CatalogDiff
+from hutong_server.store.base_catalog import CatalogImport as CatalogImport
+from hutong_server.store.base_catalog import CatalogReader, CatalogWriter
+from hutong_server.store.base_catalog import CatalogRow as CatalogRow
 from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
 from hutong_server.store.base_decisions import DecisionReader, DecisionWriter
 from hutong_server.store.base_notices import NoticeReader, NoticeWriter
+from hutong_server.store.base_statistics import StatisticsReader, StatisticsWriter
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogRow:
-    """One entry of the catalogue: any kind but institution. `body` is canonical JSON."""
-
-    kind: str
-    key: str
-    body: str
 
 
 # Not frozen, but never changed: freezing costs 3 µs a row, and a chart has many.
@@ -298,12 +294,8 @@ class ReportFilter:
     taken_before: Instant | None = None
 
 
-class Reader(CertificateReader, NoticeReader, DecisionReader, Protocol):
+class Reader(CatalogReader, CertificateReader, NoticeReader, DecisionReader, StatisticsReader, Protocol):
     """A consistent view of the store."""
-
-    def catalog_version(self) -> int: ...
-    def catalog_rows(self, kind: str = "", after: tuple[str, str] | None = None, limit: int = 0) -> list[CatalogRow]:
-        """Entries in force by (kind, key). `limit` 0: all."""
 
     def institutions(self, after: str = "", limit: int = 0) -> list[Institution]:
         """By code. `limit` 0: all."""
@@ -383,19 +375,11 @@ class Reader(CertificateReader, NoticeReader, DecisionReader, Protocol):
         """Raises StoreUnavailable when the database does not answer."""
 
 
-class Writer(Reader, CertificateWriter, NoticeWriter, DecisionWriter, Protocol):
+class Writer(Reader, CatalogWriter, CertificateWriter, NoticeWriter, DecisionWriter, StatisticsWriter, Protocol):
     """A transaction. Everything or nothing of a job is kept."""
 
     def lock(self, keys: Iterable[bytes]) -> None:
         """Serialises with every other job that locks one of these keys, until the end of the transaction."""
-
-    def put_institution(self, row: Institution) -> None:
-        """Adds or replaces; raises the catalogue version."""
-
-    def apply_catalog(
-        self, put: Sequence[CatalogRow], remove: Sequence[tuple[str, str]], at: Instant, by: str, comment: str
-    ) -> int:
-        """Puts and removes entries, keeping every former version; returns the new catalogue version."""
 
     def open_patient(self, key: PatientKey, demographics: Demographics, at: Instant, tokens: Sequence[bytes]) -> None:
         """A new record, a person of its own, to which the tokens lead."""
@@ -576,29 +560,3 @@ class Ids(Protocol):
     def seal(self, kind: str, audience: str, parts: Sequence[bytes]) -> str: ...
     def open(self, kind: str, audience: str, text: str) -> tuple[bytes, ...] | None:
         """None for anything that was not sealed for this kind and audience."""
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogDiff:
-    """A difference between two catalogues."""
-
-    change: str
-    """added, removed, changed."""
-    kind: str
-    key: str
-    before: str = ""
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogImport:
-    """What files amount to.
-
-    Institutions are added or changed, never removed. `rows` replace everything in the `scopes` that the files name:
-    (kind, "") is the whole kind; (kind, "CODE|") is one institution's part of it (mappings, grants), so that importing
-    one hospital's mappings leaves the others' alone.
-    """
-
-    institutions: tuple[Institution, ...] = ()
-    rows: tuple[CatalogRow, ...] = ()
-    scopes: tuple[tuple[str, str], ...] = ()

@@ -1,11 +1,11 @@
 """The catalogue and the institutions. Entries are never changed: a new version adds some and ends others."""
 
 import json
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import and_, bindparam, func, select, tuple_, update
 
+from hutong_server.domain.canonical import institution_entry
 from hutong_server.domain.recognition import Institution, Tier
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
@@ -16,6 +16,9 @@ from hutong_server.store.transaction import Row, Transaction
 LOCK = b"catalog"
 """Serialises changes of the catalogue."""
 
+INSTITUTION = "institution"
+"""Kind of the entries that institutions are in versions of the catalogue."""
+
 _entry, _version, _institution = tables.catalog_entry.c, tables.catalog_version.c, tables.institution.c
 _IN_FORCE = (
     select(_entry.kind, _entry.key, _entry.body)
@@ -25,8 +28,10 @@ _IN_FORCE = (
 )
 _AFTER = tuple_(_entry.kind, _entry.key) > tuple_(bindparam("after_kind"), bindparam("after_key"))
 _OF_KIND = _entry.kind == bindparam("of_kind")
-_ROWS = Statement(_IN_FORCE)
-_ROWS_AFTER = Statement(_IN_FORCE.where(_AFTER))
+# Institutions have a table of their own; as entries they stand in versions.
+_OF_FILES = _IN_FORCE.where(_entry.kind != INSTITUTION)
+_ROWS = Statement(_OF_FILES)
+_ROWS_AFTER = Statement(_OF_FILES.where(_AFTER))
 _ROWS_OF_KIND = Statement(_IN_FORCE.where(_OF_KIND))
 _ROWS_OF_KIND_AFTER = Statement(_IN_FORCE.where(and_(_OF_KIND, _AFTER)))
 _VERSION = Statement(select(func.max(_version.version)))
@@ -71,40 +76,43 @@ def apply_catalog(
     at: Instant,
     by: str,
     comment: str,
+    institutions: Sequence[Institution] = (),
 ) -> int:
     """See Writer."""
     tx.lock((LOCK,))
-    version = _next_version(tx, at, by, comment)
-    for kind, key in remove:
-        tx.run(_END_ENTRY, of_kind=kind, of_key=key, ended_in=version)
-    for row in put:
-        tx.run(_END_ENTRY, of_kind=row.kind, of_key=row.key, ended_in=version)
-        tx.run(_NEW_ENTRY, kind=row.kind, key=row.key, added_in=version, removed_in=None, body=row.body)
-    return version
-
-
-def put_institution(tx: Transaction, row: Institution) -> None:
-    """See Writer."""
-    tx.lock((LOCK,))
-    _next_version(tx, int(time.time() * 1000), "", f"institution {row.code}")
-    tx.run(
-        _PUT_INSTITUTION,
-        code=row.code,
-        name=row.name,
-        tier=row.tier.value,
-        region=row.region,
-        alliances=json.dumps(row.alliances, ensure_ascii=False),
-        identifiers=json.dumps(row.identifiers, ensure_ascii=False),
-        feed_interval_hours=row.feed_interval_hours,
-        access_suspended=row.access_suspended,
-        quality_suspended_since=row.quality_suspended_since,
-    )
-
-
-def _next_version(tx: Transaction, at: Instant, by: str, comment: str) -> int:
     version = catalog_version(tx) + 1
-    tx.run(_NEW_VERSION, version=version, at=at, by=by, comment=comment)
+    count = len(put) + len(remove) + len(institutions)
+    tx.run(_NEW_VERSION, version=version, at=at, by=by, comment=comment, change_count=count)
+    rows = [*put, *(CatalogRow(INSTITUTION, each.code, institution_entry(each)) for each in institutions)]
+    ended = [*remove, *((row.kind, row.key) for row in rows)]
+    tx.run_many(_END_ENTRY, [{"of_kind": kind, "of_key": key, "ended_in": version} for kind, key in ended])
+    tx.run_many(
+        _NEW_ENTRY,
+        [{"kind": row.kind, "key": row.key, "added_in": version, "removed_in": None, "body": row.body} for row in rows],
+    )
+    tx.run_many(
+        _PUT_INSTITUTION,
+        [
+            {
+                "code": row.code,
+                "name": row.name,
+                "tier": row.tier.value,
+                "region": row.region,
+                "alliances": json.dumps(row.alliances, ensure_ascii=False),
+                "identifiers": json.dumps(row.identifiers, ensure_ascii=False),
+                "feed_interval_hours": row.feed_interval_hours,
+                "access_suspended": row.access_suspended,
+                "quality_suspended_since": row.quality_suspended_since,
+            }
+            for row in institutions
+        ],
+    )
     return version
+
+
+def put_institution(tx: Transaction, row: Institution, at: Instant, by: str, comment: str) -> int:
+    """See Writer."""
+    return apply_catalog(tx, (), (), at, by, comment, (row,))
 
 
 def institutions(tx: Transaction, after: str = "", limit: int = 0) -> list[Institution]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from hutong_server.store import accesses as _accesses
 from hutong_server.store import catalog as _catalog
+from hutong_server.store import catalog_history as _catalog_history
 from hutong_server.store import certificates as _certificates
 from hutong_server.store import changes as _changes
 from hutong_server.store import consent as _consent
@@ -17,6 +18,8 @@ from hutong_server.store import prompts as _prompts
 from hutong_server.store import reliances as _reliances
 from hutong_server.store import reports as _reports
 from hutong_server.store import resealing as _resealing
+from hutong_server.store import statistics_counts as _counts
+from hutong_server.store import statistics_raw as _raw
 from hutong_server.store import steps as _steps
 from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Sealer
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
@@ -35,6 +38,11 @@ class SqlReader(Transaction):
 
     catalog_version = _catalog.catalog_version
     catalog_rows = _catalog.catalog_rows
+    catalog_changes = _catalog_history.catalog_changes
+    catalog_history = _catalog_history.catalog_history
+    waiting_imports = _catalog_history.waiting_imports
+    due_import = _catalog_history.due_import
+    pending_import = _catalog_history.pending_import
     institutions = _catalog.institutions
     institution = _catalog.institution
     persons = _patients.persons
@@ -64,6 +72,12 @@ class SqlReader(Transaction):
     decisions = _decisions.decisions
     decisions_on = _decisions.decisions_on
     events_on = _decisions.events_on
+    counts = _counts.counts
+    counted_cells = _counts.counted_cells
+    counting_positions = _counts.counting_positions
+    counting_run = _counts.counting_run
+    raw_day = _raw.raw_day
+    days_touched = _raw.days_touched
     access_records = _prompts.access_records
     accesses = _accesses.accesses
     certificate = _certificates.certificate
@@ -159,6 +173,7 @@ class SqlWriter(SqlReader):
 
     put_institution = _catalog.put_institution
     apply_catalog = _catalog.apply_catalog
+    put_pending = _catalog_history.put_pending
     open_patient = _patients.open_patient
     add_tokens = _patients.add_tokens
     remove_tokens = _patients.remove_tokens
@@ -181,6 +196,10 @@ class SqlWriter(SqlReader):
     put_prompt = _prompts.put_prompt
     put_decision = _decisions.put_decision
     put_prompt_event = _decisions.put_prompt_event
+    add_counts = _counts.add_counts
+    put_counting_position = _counts.put_counting_position
+    put_counting_run = _counts.put_counting_run
+    forget_counts = _counts.forget_counts
     put_reliance = _reliances.put_reliance
     remove_reliance = _reliances.remove_reliance
     set_fallen = _reliances.set_fallen

@@ -43,6 +43,7 @@ catalog_version = Table(
     Column("at", INSTANT, nullable=False),
     Column("by", TEXT, nullable=False),
     Column("comment", TEXT, nullable=False),
+    Column("change_count", Integer),  # null in rows of before it was counted
 )
 
 catalog_entry = Table(
@@ -211,6 +212,7 @@ from hutong_server.store import (  # noqa: E402
     ledger_tables,
     notice_tables,
     order_tables,
+    rule_tables,
     statistics_tables,
 )
 
@@ -223,5 +225,6 @@ __all__ = [
     "metadata",
     "notice_tables",
     "order_tables",
+    "rule_tables",
     "statistics_tables",
 ]

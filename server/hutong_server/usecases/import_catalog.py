@@ -14,6 +14,11 @@ Check = Callable[[CatalogImport, Sequence[CatalogRow], Sequence[Institution]], N
 """Raises CATALOG_INVALID when an entry refers to something that neither the files nor the catalogue hold."""
 Compare = Callable[[Sequence[CatalogRow], Sequence[Institution], CatalogImport], list[CatalogDiff]]
 
+LOCK = b"catalog"
+"""Serialises changes of the catalogue."""
+INSTITUTION = "institution"
+"""Kind of the differences between institutions."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImportCatalog:
@@ -33,6 +38,8 @@ class Imported:
     version: int
     changes: tuple[CatalogDiff, ...]
     entries: dict[str, int]
+    pending_id: bytes = b""
+    """While it waits for its moment."""
 
 
 def preview(command: ImportCatalog, reader: Reader, check: Check, compare: Compare) -> Imported:
@@ -46,18 +53,52 @@ def import_catalog(command: ImportCatalog, check: Check, compare: Compare) -> Ca
 
     def job(writer: Writer) -> Imported:
         # One import at a time: the difference must be that to what is replaced.
-        writer.lock([b"catalog"])
-        changes, rows, institutions = _difference(command, writer, check, compare)
-        entries = _count(rows, institutions, changes)
-        version = writer.catalog_version()
-        if changes:
-            version = _apply(command, writer, changes, institutions)
-        writer.record(
-            admin_access("ImportCatalog", command.caller, f"changes:{len(changes)}", command.now, command.request_id)
-        )
-        return Imported(version, tuple(changes), entries)
+        writer.lock([LOCK])
+        done = apply_import(command, writer, check, compare)
+        outcome = f"changes:{len(done.changes)}"
+        writer.record(admin_access("ImportCatalog", command.caller, outcome, command.now, command.request_id))
+        return done
 
     return job
+
+
+def apply_import(command: ImportCatalog, writer: Writer, check: Check, compare: Compare) -> Imported:
+    """Applies an import within a job that holds the catalogue's lock. Raises CATALOG_INVALID when it does not fit."""
+    changes, rows, institutions = _difference(command, writer, check, compare)
+    version = writer.catalog_version()
+    if changes:
+        by = f"{command.caller.institution}/{command.caller.role.value}"
+        version = apply_changes(writer, changes, command.imported.institutions, command.now, by, command.comment)
+    return Imported(version, tuple(changes), _count(rows, institutions, changes))
+
+
+def apply_changes(
+    writer: Writer,
+    changes: Sequence[CatalogDiff],
+    stated: Sequence[Institution],
+    now: Instant,
+    by: str,
+    comment: str,
+) -> int:
+    """Makes the version in which these differences hold; `stated` are the institutions as they are to be."""
+    known = {institution.code: institution for institution in writer.institutions()}
+    touched = {change.key for change in changes if change.kind == INSTITUTION}
+    institutions = []
+    for institution in stated:
+        if institution.code in touched:
+            old = known.get(institution.code, institution)
+            # A suspension is an act of its own: a file neither makes nor lifts one.
+            institutions.append(
+                replace(
+                    institution,
+                    access_suspended=old.access_suspended,
+                    quality_suspended_since=old.quality_suspended_since,
+                )
+            )
+    entries = [change for change in changes if change.kind != INSTITUTION]
+    put = [CatalogRow(change.kind, change.key, change.after) for change in entries if change.change != "removed"]
+    remove = [(change.kind, change.key) for change in entries if change.change == "removed"]
+    return writer.apply_catalog(put, remove, now, by, comment, institutions)
 
 
 def _difference(
@@ -68,35 +109,12 @@ def _difference(
     return compare(rows, institutions, command.imported), rows, institutions
 
 
-def _apply(
-    command: ImportCatalog, writer: Writer, changes: Sequence[CatalogDiff], institutions: Sequence[Institution]
-) -> int:
-    known = {institution.code: institution for institution in institutions}
-    touched = {change.key for change in changes if change.kind == "institution"}
-    for institution in command.imported.institutions:
-        if institution.code in touched:
-            old = known.get(institution.code, institution)
-            # A suspension is an act of its own: a file neither makes nor lifts one.
-            writer.put_institution(
-                replace(
-                    institution,
-                    access_suspended=old.access_suspended,
-                    quality_suspended_since=old.quality_suspended_since,
-                )
-            )
-    wanted = {(row.kind, row.key): row for row in command.imported.rows}
-    put = [wanted[change.kind, change.key] for change in changes if (change.kind, change.key) in wanted]
-    remove = [(change.kind, change.key) for change in changes if change.change == "removed"]
-    by = f"{command.caller.institution}/{command.caller.role.value}"
-    return writer.apply_catalog(put, remove, command.now, by, command.comment)
-
-
 def _count(
     rows: Sequence[CatalogRow], institutions: Sequence[Institution], changes: Sequence[CatalogDiff]
 ) -> dict[str, int]:
     """Entries by kind after the changes."""
     count = Counter(row.kind for row in rows)
-    count["institution"] = len(institutions)
+    count[INSTITUTION] = len(institutions)
     for change in changes:
         count[change.kind] += {"added": 1, "removed": -1}.get(change.change, 0)
     return {kind: number for kind, number in sorted(count.items()) if number}

@@ -57,7 +57,7 @@ def put_institution(
             if wanted != known and not update:
                 raise HutongError(Reason.ALREADY_EXISTS, "the institution exists with other content; update it instead")
         if wanted != known:
-            writer.put_institution(wanted)
+            writer.put_institution(wanted, now, _by(caller), f"institution {institution.code}")
         writer.record(
             admin_access("PutInstitution", caller, "unchanged" if wanted == known else "done", now, request_id)
         )
@@ -67,9 +67,20 @@ def put_institution(
 
 
 def suspend_institution(
-    code: str, scope: Scope, *, since: Instant, lift: bool, caller: Caller, now: Instant, request_id: str
+    code: str,
+    scope: Scope,
+    *,
+    since: Instant,
+    lift: bool,
+    reason: str,
+    caller: Caller,
+    now: Instant,
+    request_id: str,
 ) -> Callable[[Writer], Institution]:
-    """The write job that suspends, or lifts a suspension. Raises NOT_FOUND for an unknown code."""
+    """The write job that suspends, or lifts a suspension; `reason` is kept with the version that it makes.
+
+    Raises NOT_FOUND for an unknown code.
+    """
 
     def job(writer: Writer) -> Institution:
         known = _known(writer, code)
@@ -77,9 +88,9 @@ def suspend_institution(
             wanted = replace(known, access_suspended=not lift)
         else:
             wanted = replace(known, quality_suspended_since=None if lift else since)
-        if wanted != known:
-            writer.put_institution(wanted)
         outcome = f"{'lifted' if lift else 'suspended'}:{scope.value}:{code}"
+        if wanted != known:
+            writer.put_institution(wanted, now, _by(caller), f"{outcome}: {reason}")
         writer.record(admin_access("SuspendInstitution", caller, outcome, now, request_id))
         return wanted
 
@@ -99,6 +110,10 @@ def list_institutions(after: str, limit: int, reader: Reader) -> tuple[list[Inst
     rows = reader.institutions(after, limit + 1)
     feeds = {status.institution: status for status in reader.feeds()}
     return [InstitutionState(row, feeds.get(row.code)) for row in rows[:limit]], len(rows) > limit
+
+
+def _by(caller: Caller) -> str:
+    return f"{caller.institution}/{caller.role.value}"
 
 
 def _known(reader: Reader, code: str) -> Institution:

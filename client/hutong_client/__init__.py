@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Violation,
     )
     from hutong_client.files import CertificateFiles
+    from hutong_client.orders import OrdersAnswer, order
     from hutong_client.publishing import Document, Published, PublishStream
     from hutong_client.queries import RESIDENT_NUMBER, call_context, patient_query
 
@@ -52,6 +53,7 @@ __all__ = [
     "InvalidRequest",
     "MethodUnknown",
     "NotFound",
+    "OrdersAnswer",
     "Overloaded",
     "PermissionDenied",
     "PublishStream",
@@ -68,6 +70,7 @@ __all__ = [
     "call_context",
     "enroll",
     "open_channel",
+    "order",
     "patient_query",
     "renew",
 ]
@@ -101,6 +104,8 @@ _MODULES = {
     "Unauthenticated": "hutong_client.errors",
     "Unavailable": "hutong_client.errors",
     "Violation": "hutong_client.errors",
+    "OrdersAnswer": "hutong_client.orders",
+    "order": "hutong_client.orders",
     "Document": "hutong_client.publishing",
     "Published": "hutong_client.publishing",
     "PublishStream": "hutong_client.publishing",

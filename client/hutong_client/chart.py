@@ -15,6 +15,8 @@ from hutong_client.errors import HutongCallError
 
 P = ParamSpec("P")
 Owner = TypeVar("Owner")
+Response = TypeVar("Response")
+Answer = TypeVar("Answer")
 
 
 class ChartState(StrEnum):
@@ -52,7 +54,7 @@ _STATES = {
 }
 
 
-def state_of(response: reuse.OpenChartResponse) -> ChartState:
+def state_of(response: reuse.OpenChartResponse | reuse.CheckOrdersResponse) -> ChartState:
     """The state of a prompt. An outcome that this client does not know claims the least: PARTIAL."""
     return _STATES.get(response.outcome, ChartState.PARTIAL)
 
@@ -60,17 +62,33 @@ def state_of(response: reuse.OpenChartResponse) -> ChartState:
 def or_empty(
     call: Callable[Concatenate[Owner, P], Awaitable[reuse.OpenChartResponse]],
 ) -> Callable[Concatenate[Owner, P], Coroutine[Any, Any, ChartAnswer]]:
-    """Makes of OpenChart a method with the same arguments that never raises and never takes longer than its deadline.
+    """Makes of OpenChart a method that never raises: see always_answered."""
+    return always_answered(
+        call,
+        lambda response: ChartAnswer(state_of(response), response=response),
+        lambda reason, message: ChartAnswer(ChartState.UNAVAILABLE, reason, message),
+        "a ChartAnswer whose state is FOUND, NONE, PARTIAL, IN_DOUBT or UNAVAILABLE",
+    )
+
+
+def always_answered(
+    call: Callable[Concatenate[Owner, P], Awaitable[Response]],
+    answered: Callable[[Response], Answer],
+    unanswered: Callable[[str, str], Answer],
+    says: str,
+) -> Callable[Concatenate[Owner, P], Coroutine[Any, Any, Answer]]:
+    """Makes of a call a method with the same arguments that never raises and never takes longer than its deadline.
 
     Whatever happens inside (wrong arguments, a closed channel, a cancelled call, a registry that accepts and never
-    answers) becomes ChartState.UNAVAILABLE. Only cancelling the task that awaits the answer passes through.
+    answers) becomes `unanswered` of a reason and a public text. Only cancelling the task that awaits the answer passes
+    through. `says`: what the method answers, for its documentation.
     """
 
     @functools.wraps(call)
-    async def never_raising(self: Owner, /, *args: P.args, **kwargs: P.kwargs) -> ChartAnswer:
+    async def never_raising(self: Owner, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
         limit = _seconds(kwargs.get("deadline"), _seconds(getattr(self, "deadline", None), DEFAULT_DEADLINE))
 
-        async def ask() -> reuse.OpenChartResponse:
+        async def ask() -> Response:
             return await call(self, *args, **kwargs)
 
         inner = asyncio.ensure_future(ask())
@@ -83,28 +101,22 @@ def or_empty(
             raise
         if not inner.done():
             inner.cancel()
-            return ChartAnswer(ChartState.UNAVAILABLE, "DEADLINE_EXCEEDED", "The registry did not answer in time.")
-        return _answer(inner)
+            return unanswered("DEADLINE_EXCEEDED", "The registry did not answer in time.")
+        if inner.cancelled():
+            return unanswered("CANCELLED", "The call was cancelled.")
+        error = inner.exception()
+        if error is None:
+            return answered(inner.result())
+        if isinstance(error, HutongCallError):
+            return unanswered(error.reason, error.message)
+        # The text of a foreign exception may repeat an argument, and arguments are patient data.
+        return unanswered("REQUEST_INVALID", f"The call could not be made ({type(error).__name__}).")
 
     never_raising.__doc__ = (
-        f"As `{call.__name__}`, but never raises and never takes longer than its deadline: answers a ChartAnswer whose "
-        "state is FOUND, NONE, PARTIAL, IN_DOUBT or UNAVAILABLE. Only cancelling the awaiting task passes through."
+        f"As `{call.__name__}`, but never raises and never takes longer than its deadline: answers {says}. "
+        "Only cancelling the awaiting task passes through."
     )
     return never_raising
-
-
-def _answer(done: "asyncio.Future[reuse.OpenChartResponse]") -> ChartAnswer:
-    if done.cancelled():
-        return ChartAnswer(ChartState.UNAVAILABLE, "CANCELLED", "The call was cancelled.")
-    error = done.exception()
-    if error is None:
-        return ChartAnswer(state_of(done.result()), response=done.result())
-    if isinstance(error, HutongCallError):
-        return ChartAnswer(ChartState.UNAVAILABLE, error.reason, error.message)
-    # The text of a foreign exception may repeat an argument, and arguments are patient data.
-    return ChartAnswer(
-        ChartState.UNAVAILABLE, "REQUEST_INVALID", f"The call could not be made ({type(error).__name__})."
-    )
 
 
 def _seconds(given: object, otherwise: float) -> float:

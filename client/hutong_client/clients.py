@@ -21,6 +21,7 @@ from hutong_client.channel import open_channel
 from hutong_client.chart import or_empty
 from hutong_client.consent import ConsentClient
 from hutong_client.files import CertificateFiles
+from hutong_client.orders import orders_or_empty
 from hutong_client.publishing import ATTEMPTS, PUBLISH_DEADLINE, Document, PublishStream
 from hutong_client.queries import timestamp
 from hutong_client.renewal import Renewal
@@ -30,9 +31,9 @@ from hutong_client.swapping import SwappingChannel
 class HutongClient:
     """An async client of one registry. Keep one for the life of the process: the first call pays for the connection.
 
-    Calls raise HutongCallError (see hutong_client.errors) when they do not succeed, except `open_chart_or_empty`,
-    which never raises. Which calls a client may make follows from the role of its certificate. Use within one event
-    loop; safe for any number of concurrent calls.
+    Calls raise HutongCallError (see hutong_client.errors) when they do not succeed, except
+    `open_chart_or_empty` and `check_orders_or_empty`, which never raise. Which calls a client may make follows from
+    the role of its certificate. Use within one event loop; safe for any number of concurrent calls.
     """
 
     def __init__(self, channel: grpc.aio.Channel, *, deadline: float = DEFAULT_DEADLINE) -> None:
@@ -134,6 +135,34 @@ class HutongClient:
         return await unary(self._reuse.OpenChart, request, self._seconds(deadline))
 
     open_chart_or_empty = or_empty(open_chart)
+
+    async def check_orders(
+        self,
+        patient: reuse.PatientQuery,
+        context: reuse.CallContext,
+        orders: Iterable[reuse.Order],
+        *,
+        request_id: str = "",
+        explain: bool = False,
+        deadline: float | None = None,
+    ) -> reuse.CheckOrdersResponse:
+        """Which earlier results satisfy the orders about to be signed, and how far. For role emr.
+
+        Args:
+            patient: whose orders; see `patient_query`.
+            context: who asks and why; see `call_context`.
+            orders: all that are about to be signed, 1 to 200; see `order`.
+            request_id: the plugin's own id of this signing, unique within the institution; a repeat with the same id
+                gets the same prompt id. Empty: a new one is made.
+            explain: also say how each verdict was reached.
+            deadline: seconds; None: the client's own.
+        """
+        request = reuse.CheckOrdersRequest(
+            request_id=request_id or uuid.uuid4().hex, patient=patient, context=context, orders=orders, explain=explain
+        )
+        return await unary(self._reuse.CheckOrders, request, self._seconds(deadline))
+
+    check_orders_or_empty = orders_or_empty(check_orders)
 
     async def list_reports_page(
         self,

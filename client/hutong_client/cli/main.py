@@ -18,6 +18,7 @@ from hutong_client.cli import (
     enroll,
     failures,
     institution,
+    order,
     patients,
     publish,
     report,
@@ -73,6 +74,15 @@ _COMMANDS = (
         "chart",
         chart.chart,
         help_text("打开病历：列出可互认的结果（emr 证书）", "Open a chart: what can be reused (emr certificate)"),
+    ),
+    (
+        app,
+        "order",
+        order.order,
+        help_text(
+            "签署医嘱前：哪些已有可互认的结果（emr 证书）",
+            "Before orders are signed: what earlier results satisfy them (emr certificate)",
+        ),
     ),
     (
         app,

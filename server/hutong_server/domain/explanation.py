@@ -14,7 +14,8 @@ from hutong_server.domain.report import ResultFacts, ResultFlag, Status, TimeSou
 from hutong_server.domain.reuse import DAY, Assessment, NotReusable, ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.standing import Parties
-from hutong_server.domain.trace import Trace, TraceStep, TraceSubject, dates_text, day_text, entry_key, moment
+from hutong_server.domain.trace import Trace, TraceStep, TraceSubject, entry_key, moment
+from hutong_server.domain.trace_item import item_steps
 from hutong_server.domain.trace_mapping import mapping_steps
 from hutong_server.domain.trace_standing import direction_steps, grant_steps
 
@@ -51,6 +52,7 @@ def _steps(
     tested = issued if taken is None else taken
     day = None if tested is None else book.day(tested)
     test_day = LAST_DAY if day is None else day.text
+    today = book.day(request.now).text
     performer = result.performer or report.issuer
     mapped = book.item_of(result, performer, day)
     yield from _patient(result, report)
@@ -58,7 +60,7 @@ def _steps(
     yield from _value(result)
     yield from _asker(result, report, request, verdict)
     yield from mapping_steps(result, performer, mapped, test_day, book)
-    yield from _item(mapped, test_day)
+    yield from item_steps(mapped, request.institution, (test_day, today), book)
     item = verdict.item
     if item is None:
         if tested is not None and tested > request.now:
@@ -74,7 +76,6 @@ def _steps(
         return
     standing = book.standing(result, report.issuer, request.institution, item, tested, request.now)
     parties = Parties(report.issuer, result.performer, result.reader, request.institution)
-    today = book.day(request.now).text
     yield from direction_steps(parties, item, standing, today, book)
     yield from grant_steps(parties, item, standing, tested, (test_day, today), book)
 
@@ -141,28 +142,6 @@ def _asker(result: ResultFacts, report: ReportFacts, request: Request, verdict: 
         yield _failed(subject, NotReusable.ALREADY_DECIDED, "already decided in this encounter", "本次就诊已处理")
     elif not own:
         yield TraceStep(subject, True, parties, parties_zh)
-
-
-def _item(mapped: Mapped, day: str) -> Iterator[TraceStep]:
-    if not mapped.code:
-        return
-    subject, item = TraceSubject.ITEM, mapped.item
-    on, on_zh = day_text(day)
-    if item is None:
-        english, chinese = f"item {mapped.code} is not in the catalogue", f"目录中没有项目 {mapped.code}"
-        yield _failed(subject, NotReusable.NOT_RECOGNIZED_ITEM, english, chinese)
-        return
-    key = entry_key(item.code, dates=item.dates)
-    english, chinese = f"item {item.code} ({item.name_en})", f"项目 {item.code}（{item.name_zh}）"
-    reason = None if mapped.in_effect else NotReusable.NOT_RECOGNIZED_ITEM
-    if not item.recognized:
-        english, chinese = f"{english} is on the negative list", f"{chinese}在不予互认清单上"
-    elif not item.dates.cover(day):
-        english += f" is not in effect on the day of the test ({on}); in effect {dates_text(item.dates)}"
-        chinese += f"在检测当日（{on_zh}）不在有效期 {dates_text(item.dates)}"
-    else:
-        english, chinese = f"{english} is recognized", f"{chinese}为互认项目"
-    yield TraceStep(subject, mapped.in_effect, english, chinese, reason, "item", key)
 
 
 def _terms(

@@ -60,7 +60,8 @@ class ItemIndex:
         self, items: Iterable[RecognizedItem], mappings: Iterable[Mapping], vocabulary: Iterable[VocabularyTerm]
     ) -> None:
         self.items: dict[str, tuple[RecognizedItem, ...]] = {}
-        for item in items:
+        # The last version of an item is the one that it had last, in whatever order files state them.
+        for item in sorted(items, key=lambda item: item.dates.valid_from):
             self.items[item.code] = (*self.items.get(item.code, ()), item)
         self.mappings: dict[tuple[str, str, str], tuple[Mapping, ...]] = {}
         for each in mappings:

@@ -1,6 +1,6 @@
 """Orders about to be signed. No answer leaves before its access record is durable."""
 
-from concurrent.futures import Future
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -11,8 +11,8 @@ from hutong_server.api.convert import Faults
 from hutong_server.api.convert_orders import orders_in, orders_out
 from hutong_server.api.convert_reuse import MAX_REQUEST_ID, PROMPT_ID, Asker, context_in, patient_in
 from hutong_server.api.parts import Parts
-from hutong_server.api.refusals import keeping_refusals
-from hutong_server.usecases.check_orders import CheckOrders, check_orders
+from hutong_server.store.base import Reader, Writer
+from hutong_server.usecases.check_orders import CheckOrders, OrdersAnswer, check_orders
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -39,13 +39,15 @@ class OrderMethods:
         faults.check()
         asker = Asker(this.peer.institution, parts.rules.book, parts.ids)
 
-        def answer() -> tuple[reuse_service_pb2.CheckOrdersResponse, Future[None]]:
-            found = parts.store.read(lambda reader: check_orders(ask, reader, asker.book, parts.tokens, parts.clock()))
-            kept = parts.store.submit(found.keep)
-            this.outcome = found.outcome.value
-            if found.passed.declared:
-                parts.metrics.break_glass.inc()
+        def answer(
+            reader: Reader,
+        ) -> tuple[tuple[OrdersAnswer, reuse_service_pb2.CheckOrdersResponse], Callable[[Writer], None]]:
+            found = check_orders(ask, reader, asker.book, parts.tokens, parts.clock())
             prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
-            return orders_out(found, asker, prompt_id, parts.coverage(), parts.source), kept
+            return (found, orders_out(found, asker, prompt_id, parts.coverage(), parts.source)), found.keep
 
-        return await parts.run_kept(keeping_refusals(parts.store, answer))
+        found, response = await parts.answer(answer)
+        this.outcome = found.outcome.value
+        if found.passed.declared:
+            parts.metrics.break_glass.inc()
+        return response

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.decision import standing_items
+from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.explanation import Traces, traces_of
 from hutong_server.domain.ordered_items import Order
 from hutong_server.domain.orders import CheckedOrders
 from hutong_server.domain.orders import check_orders as check
-from hutong_server.domain.report import Instant
+from hutong_server.domain.report import Instant, Issue, Severity
 from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Prompt, Reader, StoredReport, Tokens, Writer
@@ -26,6 +27,8 @@ from hutong_server.usecases.asking import (
 from hutong_server.usecases.gate import EMERGENCY, Passed, Visit, pass_gate
 
 METHOD = "CheckOrders"
+MAX_ITEMS = 1000
+"""Items that the orders of one question may ask for together, each as often as it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class OrdersAnswer:
 def check_orders(ask: CheckOrders, reader: Reader, book: RuleBook, tokens: Tokens, now: Instant) -> OrdersAnswer:
     """Answers from index rows, judged at `now`.
 
-    Raises HutongError for an identifier that fails its check or when none counts, and as pass_gate does.
+    Raises HutongError for an identifier that fails its check or when none counts, for orders that ask for too much
+    (REQUEST_INVALID), and as pass_gate does.
     """
     caller, context = ask.caller, ask.context
     patient = tokens_of(ask.patient, caller.institution, book, tokens)
@@ -76,6 +80,9 @@ def check_orders(ask: CheckOrders, reader: Reader, book: RuleBook, tokens: Token
     encounter = encounter_of(caller.institution, context.encounter, tokens)
     request = Request(caller.institution, now, standing_items(reader.decisions(found.keys, encounter)))
     checked = check(ask.orders, ((facts_of(row), row.results) for row in passed.rows), request, book)
+    if sum(len(each.items) for each in checked.answers) > MAX_ITEMS:
+        issue = Issue(Severity.ERROR, Reason.REQUEST_INVALID.value, "orders", f"more than {MAX_ITEMS} items together")
+        raise HutongError(Reason.REQUEST_INVALID, "The request is not valid; see its fields.", (issue,))
     outcome = Outcome.IN_DOUBT if found.in_doubt else Outcome.FOUND if checked.lines else Outcome.NONE
     # As a chart's (see open_chart.py), and never the same as one's: the plugin may number both alike.
     prompt_id = tokens.digest(

@@ -36,12 +36,12 @@ PATIENT_DATA = {
     "/hutong.v1.ReuseService/OpenChart",
     "/hutong.v1.ReuseService/ListReports",
     "/hutong.v1.ReuseService/GetReport",
+    "/hutong.v1.ReuseService/RecordDecisions",
     "/hutong.v1.ReuseService/ExplainItem",
 }
 """Methods that return a patient's results: each passes the gate, and is called below for one who withholds all."""
 COMING = {
     "/hutong.v1.ReuseService/CheckOrders",
-    "/hutong.v1.ReuseService/RecordDecisions",
     "/hutong.v1.ReuseService/WatchNotices",
     "/hutong.v1.ReuseService/ListNotices",
     "/hutong.v1.ReuseService/GetTrend",
@@ -97,6 +97,15 @@ async def ask_list(site: Site, patient: dict[str, Any], **more: Any) -> Any:
 async def ask_why(site: Site, patient: dict[str, Any]) -> Any:
     request = reuse_service_pb2.ExplainItemRequest(patient=question(patient), context=context(), item="LAB-K")
     return await site.asking("H2").ExplainItem(request, timeout=10)
+
+
+async def ask_citation(site: Site, prompt: Any) -> Any:
+    """Decides to rely on the potassium of a prompt."""
+    decision = reuse_service_pb2.Decision(
+        prompt_id=prompt.prompt_id, item="LAB-K", kind="DECISION_KIND_RECOGNIZED", decided_at=prompt.judged_at
+    )
+    request = reuse_service_pb2.RecordDecisionsRequest(context=context(), decisions=[decision])
+    return (await site.asking("H2").RecordDecisions(request, timeout=10)).results[0]
 
 
 def ask_report(site: Site, report_id: str, **more: Any) -> Any:
@@ -182,6 +191,9 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
         called.add(f"/hutong.v1.ReuseService/{method}")
         assert plain(withheld) == plain(unknown)
 
+    # What was offered before may be decided on: the decision stands, and shows nothing.
+    late = await ask_citation(site, opened)
+    assert (late.outcome, late.HasField("citation")) == (reuse_service_pb2.DECISION_OUTCOME_RECORDED, False)
     for include in (False, True):
         answers = [
             await site.asking("H2").OpenChart(chart(each, f"gate-{include}", include_not_reusable=include), timeout=10)
@@ -189,6 +201,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
         ]
         await both("OpenChart", *answers)
         assert (answers[0].outcome, answers[0].not_reusable_count, answers[0].withheld_count) == (NONE, 0, 0)
+        await both("RecordDecisions", *[await ask_citation(site, each) for each in answers])
     await both("ListReports", await ask_list(site, patient), await ask_list(site, stranger))
     await both("ExplainItem", await ask_why(site, patient), await ask_why(site, stranger))
     nobody = "h" + "A" * (len(offered) - 1)

@@ -86,7 +86,8 @@ class Run:
         return context(
             practitioner=self.made.word("practitioner"),
             encounter=self.made.word("encounter"),
-            department=self.made.han("department"),
+            # By department is counted; it says nothing of a patient, and stands in clear.
+            department="内科",
         )
 
     def patient(self) -> dict[str, Any]:
@@ -146,6 +147,8 @@ class Run:
         )
         answer = await self.call(asking.OpenChart(chart, timeout=20))
         assert answer is not None, self.refusals
+        assert answer.lines
+        await self._decide(answer)
         listed = await self.call(_pages(asking, patient, self.context()))
         assert listed, self.refusals
         for report_id in listed:
@@ -159,6 +162,31 @@ class Run:
         await self.call(self.site.asking("H2", "feed").OpenChart(chart, timeout=20))
         chart.context.practitioner = ""
         await self.call(asking.OpenChart(chart, timeout=20))
+
+    async def _decide(self, chart: reuse_service_pb2.OpenChartResponse) -> None:
+        """Recognises, contradicts itself, takes it back, and tells what was on screen."""
+        asking = self.site.asking("H2")
+        request = reuse_service_pb2.RecordDecisionsRequest(context=self.context())
+        for kind in ("RECOGNIZED", "REPEATED", "REVOKED", "UNSPECIFIED"):
+            request.decisions.add(
+                prompt_id=chart.prompt_id if kind != "UNSPECIFIED" else self.made.word("Decision.prompt_id"),
+                item=chart.lines[0].result.item.code,
+                kind=f"DECISION_KIND_{kind}",
+                ground="4" if kind == "REPEATED" else "",
+                text=self.made.word("Decision.text"),
+                decided_at=chart.judged_at,
+            )
+        answer = await self.call(asking.RecordDecisions(request, timeout=20))
+        assert answer is not None, self.refusals
+        assert [each.outcome for each in answer.results] == [1, 3, 1, 4]
+        self.refusals.append(f"{answer.results[-1]}")
+        await self.call(asking.RecordDecisions(request, timeout=20))
+        events = reuse_service_pb2.ReportPromptEventsRequest()
+        for item in (chart.lines[0].result.item.code, self.made.word("PromptEvent.item")):
+            events.events.add(prompt_id=chart.prompt_id, item=item, kind="PROMPT_EVENT_KIND_CITED", at=chart.judged_at)
+        reported = await self.call(asking.ReportPromptEvents(events, timeout=20))
+        assert (reported.recorded, len(reported.faults)) == (1, 1)
+        self.refusals.append(f"{reported.faults}")
 
     async def _administer(self) -> None:
         """Reports that are held, placed, linked, parted, and all of it undone."""

@@ -114,6 +114,7 @@ class HutongClient:
         *,
         request_id: str = "",
         include_not_reusable: bool = False,
+        explain: bool = False,
         deadline: float | None = None,
     ) -> reuse.OpenChartResponse:
         """The prompt for a patient whose chart was opened. For role emr.
@@ -124,6 +125,7 @@ class HutongClient:
             request_id: the plugin's own id of this opening, unique within the institution; a repeat with the same id
                 gets the same prompt id. Empty: a new one is made.
             include_not_reusable: also list what cannot be reused, with reasons.
+            explain: also say how each verdict was reached.
             deadline: seconds; None: the client's own.
         """
         request = reuse.OpenChartRequest(
@@ -131,6 +133,7 @@ class HutongClient:
             patient=patient,
             context=context,
             include_not_reusable=include_not_reusable,
+            explain=explain,
         )
         return await unary(self._reuse.OpenChart, request, self._seconds(deadline))
 
@@ -231,6 +234,16 @@ class HutongClient:
         """One report whole, with its document. For role emr. NotFound for an id not given to this institution."""
         request = reuse.GetReportRequest(report_id=report_id, context=context, prompt_id=prompt_id)
         return await unary(self._reuse.GetReport, request, self._seconds(deadline))
+
+    async def explain_item(
+        self, patient: reuse.PatientQuery, context: reuse.CallContext, item: str, *, deadline: float | None = None
+    ) -> reuse.ExplainItemResponse:
+        """How the verdicts on the patient's results of an item were reached, rule by rule. For role emr.
+
+        `item`: code of a recognised item, or a source's own code of the test.
+        """
+        request = reuse.ExplainItemRequest(patient=patient, context=context, item=item)
+        return await unary(self._reuse.ExplainItem, request, self._seconds(deadline))
 
     async def publish(
         self,

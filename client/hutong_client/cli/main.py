@@ -16,6 +16,7 @@ from hutong_client.cli import (
     city,
     consent,
     enroll,
+    explain,
     failures,
     institution,
     order,
@@ -95,6 +96,15 @@ _COMMANDS = (
         "report",
         report.report,
         help_text("查看一份完整报告（emr 证书）", "Show one report whole (emr certificate)"),
+    ),
+    (
+        app,
+        "explain",
+        explain.explain,
+        help_text(
+            "说明某项目的结果为何能或不能互认，逐条列出依据（emr 证书）",
+            "Why results of an item can or cannot be reused, rule by rule (emr certificate)",
+        ),
     ),
     (
         app,

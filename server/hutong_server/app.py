@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hutong_server import safety
+from hutong_server.api.activation import Activation
 from hutong_server.api.admission import CallLimits
 from hutong_server.api.certificate_servicer import new_token, token_hash
+from hutong_server.api.counting import Counting
 from hutong_server.api.coverage import CoverageSnapshot
 from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.expiry import ExpiryWatch
@@ -109,15 +111,18 @@ class Registry:
             lambda: store.queues,
             lambda: (ledger.committed_at, ledger.leaves, ledger.export_lag),
         )
+        self.counting = Counting(store, rules, now, metrics)
         self._metrics_server: MetricsServer | None = None
         self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [
             rules.poll,
+            Activation(parts, min(0.5, settings.rules_poll_seconds)).poll,
             coverage.poll,
             self._health.watch,
             standing.poll,
             self.expiry.poll,
             self.observations.poll,
             self.observations.lag,
+            self.counting.poll,
         ]
         if metrics.shared:
             self._polls.append(self._count_reviews)
@@ -240,9 +245,9 @@ def _open(settings: Settings) -> tuple[SqlStore, KeyRing, MerkleLedger]:
     try:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        # Beside the workers: health, rules, certificates, coverage, metrics, observations, the key ring, and two of
-        # enrolment.
-        return *open_sealed(settings, now, pool_size=settings.worker_threads + 9, ledger=ledger), ledger
+        # Beside the workers: health, rules, certificates, coverage, metrics, observations, the key ring, counting, and
+        # two of enrolment.
+        return *open_sealed(settings, now, pool_size=settings.worker_threads + 10, ledger=ledger), ledger
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

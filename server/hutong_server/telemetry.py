@@ -91,6 +91,12 @@ class Metrics:
             multiprocess_mode="livemin",
             registry=self.registry,
         )
+        self.statistics_counted = Gauge(
+            "hutong_statistics_counted_until_seconds",
+            "Everything recorded before is in the statistics, in seconds since 1970; 0 where another process counts.",
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
         self.certificate_seconds = Gauge(
             "hutong_certificate_seconds_left",
             "Seconds until the registry's own certificate, or one of its authorities', runs out.",

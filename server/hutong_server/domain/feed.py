@@ -30,8 +30,14 @@ def behind(last_received: Instant | None, longest: int, declared_hours: int, now
     The habit is one and a half times the longest silence seen, and an hour. Nothing declared and no silence seen yet:
     never behind. Declared and nothing ever received: behind.
     """
+    if declared_hours > 0 and last_received is None:
+        return True
+    normal = habit(longest, declared_hours)
+    return last_received is not None and normal > 0 and now - last_received > normal
+
+
+def habit(longest: int, declared_hours: int) -> int:
+    """Milliseconds of silence that are normal for a feed: see behind(). 0: not known."""
     if declared_hours > 0:
-        return last_received is None or now - last_received > declared_hours * _HOUR
-    if last_received is None or longest <= 0:
-        return False
-    return now - last_received > longest * 3 // 2 + SLACK
+        return declared_hours * _HOUR
+    return longest * 3 // 2 + SLACK if longest > 0 else 0

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, bindparam, column, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.statistics import Cell, Counts
@@ -39,7 +39,7 @@ _FORGET_POSITIONS = Statement(delete(statistics_position))
 
 
 def _adding(database: str) -> ClauseElement:
-    values = {name: bindparam(name) for name in (*_KEYS, *Counts._fields)}
+    values: dict[str, BindParameter[Any]] = {name: bindparam(name) for name in (*_KEYS, *Counts._fields)}
     if database == "sqlite":
         for_sqlite = sqlite.insert(_table).values(values)
         summed = {name: _c[name] + for_sqlite.excluded[name] for name in Counts._fields}
@@ -77,7 +77,7 @@ def counts(tx: Transaction, query: CountQuery) -> list[tuple[tuple[str, ...], Co
 def _asked(shape: _Shape, database: str) -> ClauseElement:
     equal, by, further, only = shape
     groups: list[Column[Any]] = [_c[name] for name in by]
-    periods = bindparam("periods")
+    periods: BindParameter[Any] = bindparam("periods")
     within: ColumnElement[bool] = (
         _c.period.in_(select(column("value")).select_from(func.json_each(periods)))
         if database == "sqlite"
@@ -87,7 +87,7 @@ def _asked(shape: _Shape, database: str) -> ClauseElement:
     conditions += [_c[name] == bindparam(f"is_{name}") for name in equal]
     conditions += [_c[name] != "" for name in by if name in _OF_ONE]
     if further:
-        after = [bindparam(f"after_{name}") for name in by]
+        after: list[BindParameter[Any]] = [bindparam(f"after_{name}") for name in by]
         conditions.append(tuple_(*groups) > tuple_(*after) if len(by) > 1 else groups[0] > after[0])
     # Everything else happens to what was returned or decided.
     counted = [only] if only else ["prompts", "returned", "recognized", "repeated", "revoked"]

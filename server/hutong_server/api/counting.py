@@ -1,0 +1,109 @@
+"""Keeps the statistics: one process at a time looks every few seconds for what was recorded, and counts its days anew.
+
+Nothing of it happens while a chart is answered.
+"""
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+from hutong_server.api.rule_snapshot import RuleSnapshot
+from hutong_server.domain.report import Instant
+from hutong_server.store.base import SealBroken, Store
+from hutong_server.store.base_statistics import Change
+from hutong_server.telemetry import Metrics, log, where
+from hutong_server.usecases.statistics_counting import (
+    LEASE,
+    OVERLAP,
+    Found,
+    NotCounting,
+    ZoneChanged,
+    claim,
+    keep,
+    look,
+    recount,
+)
+
+INTERVAL = 15.0
+"""Seconds between two looks."""
+CHANGES = 50
+"""Changes that are kept at once: each touches some sixteen rows, and charts wait for nothing that takes long."""
+
+
+class Counting:
+    """Counts, when it is this process's turn."""
+
+    def __init__(self, store: Store, rules: RuleSnapshot, clock: Callable[[], Instant], metrics: Metrics) -> None:
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._metrics = metrics
+        self._holder = secrets.token_bytes(16)
+        self._one = threading.Lock()
+
+    def count(self) -> bool:
+        """Counts everything that was recorded. False when another process does. Takes a thread while it lasts.
+
+        Raises StoreUnavailable, and ZoneChanged.
+        """
+        with self._one:
+            try:
+                return self._count()
+            except NotCounting:
+                return False
+
+    def _count(self) -> bool:
+        more = True
+        while more:
+            now, book = self._clock(), self._rules.book
+            if not self._store.submit(claim(self._holder, book, now)).result():
+                return False
+            found = self._store.read(lambda reader: look(reader, book, now))  # noqa: B023  read at once
+            self._days(found)
+            more = found.more
+            until = 0 if more else now - OVERLAP
+            self._store.submit(keep(self._holder, self._clock(), (), found.positions.items(), until)).result()
+        self._metrics.statistics_counted.set(until / 1000)
+        return True
+
+    def _days(self, found: Found) -> None:
+        waiting: list[Change] = []
+        kept = self._clock()
+        for day, receiver in found.days:
+            began = time.perf_counter()
+            book = self._rules.book
+            try:
+                waiting += self._store.read(lambda reader: recount(reader, day, receiver, book))  # noqa: B023
+            except SealBroken:
+                # Counted as it was; `hutong-server audit verify` and backups are for such rows.
+                log().warning("a day cannot be counted", extra={"institution": receiver})
+            while len(waiting) >= CHANGES or (waiting and self._clock() - kept > LEASE // 3):
+                self._keep(waiting[:CHANGES])
+                del waiting[:CHANGES]
+                kept = self._clock()
+            if self._clock() - kept > LEASE // 3:
+                self._keep([])
+                kept = self._clock()
+            # Half of a processor at most, and less while calls want it.
+            time.sleep(min(1.0, time.perf_counter() - began))
+        while waiting:
+            self._keep(waiting[:CHANGES])
+            del waiting[:CHANGES]
+
+    def _keep(self, changes: list[Change]) -> None:
+        self._store.submit(keep(self._holder, self._clock(), changes)).result()
+
+    async def poll(self) -> None:
+        """Looks for ever; a look that fails is told, and made good by the next."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self.count)
+            except ZoneChanged:
+                log().warning("statistics stand still: the time zone changed; run `hutong-server statistics rebuild`")
+            except Exception as error:  # a fault here must not end the polling
+                log().warning(
+                    "statistics not counted", extra={"error_type": type(error).__name__, "error_at": where(error)}
+                )

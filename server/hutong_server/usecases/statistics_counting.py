@@ -1,0 +1,146 @@
+"""Keeps the roll-ups: finds the days that something was recorded for, and counts them anew from the raw rows.
+
+One process at a time counts, for all. A day that is counted twice comes out the same, so nothing depends on what was
+counted before being right: only the differences are added.
+"""
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hutong_server.domain.report import Instant
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.statistics import UNKNOWN, Counts, cells, facts
+from hutong_server.store.base import Reader, Writer
+from hutong_server.store.base_statistics import RAW, Change, Run
+
+LEASE = 60_000
+"""Milliseconds for which a process counts alone, from the last that it kept."""
+OVERLAP = 60_000
+"""Milliseconds: what was recorded for so long is committed, by every server's clock."""
+BATCH = 5_000
+"""Rows looked through at a time."""
+
+_LOCK = (b"statistics",)
+_NOTHING = Counts()
+
+
+class NotCounting(Exception):
+    """Another process counts."""
+
+
+class ZoneChanged(Exception):
+    """The region's time zone is not that of the days in the roll-ups: `hutong-server statistics rebuild`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be counted anew."""
+
+    days: tuple[tuple[str, str], ...]
+    """(day, institution), in order."""
+    positions: Mapping[str, Instant]
+    """Where to go on once they are."""
+    more: bool
+
+
+def claim(holder: bytes, book: RuleBook, now: Instant) -> Callable[[Writer], bool]:
+    """The write job by which a process becomes the one that counts; False while another is. Raises ZoneChanged."""
+
+    def job(writer: Writer) -> bool:
+        writer.lock(_LOCK)
+        run = writer.counting_run()
+        if run is not None and run.holder != holder and run.held_until > now:
+            return False
+        zone = book.policy.time_zone
+        if run is not None and run.time_zone != zone:
+            raise ZoneChanged
+        writer.put_counting_run(Run(holder, now + LEASE, run.counted_until if run else 0, zone))
+        return True
+
+    return job
+
+
+def look(reader: Reader, book: RuleBook, now: Instant) -> Found:
+    """The days that something was recorded for since it was last looked, in a first batch of what there is.
+
+    `now` is from before the read: what is recorded later is found the next time.
+    """
+    positions = {**dict.fromkeys(RAW, 0), **reader.counting_positions()}
+    days: set[tuple[str, str]] = set()
+    more = False
+    for raw in RAW:
+        limit = BATCH
+        found = reader.days_touched(raw, positions[raw], limit)
+        while found.full and found.last == positions[raw]:
+            # More in one millisecond than fit a batch.
+            limit *= 4
+            found = reader.days_touched(raw, positions[raw], limit)
+        days |= {(book.day_of(at), institution) for institution, at in found.days}
+        positions[raw] = found.last if found.full else max(positions[raw], now - OVERLAP)
+        more = more or found.full
+    return Found(tuple(sorted(days)), positions, more)
+
+
+def recount(reader: Reader, day: str, receiver: str, book: RuleBook) -> list[Change]:
+    """What must be added to the roll-ups for one institution's day. Raises SealBroken for a row that does not open."""
+    begin, end = bounds(day, book)
+    counted = cells(facts(reader.raw_day(receiver, begin, end), specialties(book), refusal_of(book)))
+    known = reader.counted_cells(day, receiver)
+    changes = []
+    for cell in sorted(counted.keys() | known.keys()):
+        pairs = zip(counted.get(cell, _NOTHING), known.get(cell, _NOTHING), strict=True)
+        difference = Counts(*(now - before for now, before in pairs))
+        if difference != _NOTHING:
+            changes.append(Change(day, receiver, cell, difference))
+    return changes
+
+
+def keep(
+    holder: bytes,
+    now: Instant,
+    changes: Sequence[Change],
+    positions: Iterable[tuple[str, Instant]] = (),
+    counted_until: Instant = 0,
+) -> Callable[[Writer], None]:
+    """The write job that adds what was counted, and says how far. Raises NotCounting when another process counts."""
+
+    def job(writer: Writer) -> None:
+        writer.lock(_LOCK)
+        run = writer.counting_run()
+        if run is None or run.holder != holder:
+            raise NotCounting
+        writer.add_counts(changes)
+        for raw, recorded in positions:
+            writer.put_counting_position(raw, recorded)
+        writer.put_counting_run(
+            run._replace(held_until=now + LEASE, counted_until=max(run.counted_until, counted_until))
+        )
+
+    return job
+
+
+def specialties(book: RuleBook) -> Callable[[str], str]:
+    """The specialty of an item's code, by the catalogue in force."""
+
+    def of(code: str) -> str:
+        item = book.item(code)
+        return item.specialty.value if item is not None else UNKNOWN
+
+    return of
+
+
+def refusal_of(book: RuleBook) -> Callable[[str], bool]:
+    """Whether a ground counts as refusal, by the catalogue in force. One that it does not have (any more) does."""
+    refusing = {ground.code: ground.counts_as_refusal for ground in book.grounds}
+    return lambda ground: refusing.get(ground, True)
+
+
+def bounds(day: str, book: RuleBook) -> tuple[Instant, Instant]:
+    """The first instant of a day in the region's time zone, and that of the next."""
+    date = datetime.date.fromisoformat(day)
+
+    def midnight(of: datetime.date) -> Instant:
+        return round(datetime.datetime.combine(of, datetime.time(), book.zone).timestamp() * 1000)
+
+    return midnight(date), midnight(date + datetime.timedelta(1))

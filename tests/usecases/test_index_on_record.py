@@ -22,6 +22,7 @@ from hutong_server.usecases.open_chart import OpenChart, open_chart
 from hutong_server.usecases.patients import Step, link, place_held, undo
 from hutong_server.usecases.publish import Published, Publisher
 from hutong_server.usecases.reviews import close_review
+from hutong_server.usecases.withhold import withhold_report
 
 from tests.building import DAY, NOW, chart_of, report, resident_number, result, withdrawal
 from tests.store.ledgers import KEY, ledger_store, rows, tamper
@@ -83,6 +84,19 @@ def test_whatever_publishing_does_agrees_with_its_leaves(kept: Registry) -> None
     assert faults(kept) == []
     kept.publish(withdrawal("H"))
     assert faults(kept) == []
+    (hidden,) = kept.publish(report("N", issued=NOW - 2 * DAY))
+    for lift in (False, True, False):
+        kept.store.submit(withhold_report(hidden.report_id, lift=lift, step=ADMIN)).result(30)
+        assert faults(kept) == []
+    kept.publish(report("N", issued=NOW - DAY))
+    assert faults(kept) == []
+
+
+def test_a_withheld_report_that_was_shown_by_hand_is_named(kept: Registry, store_url: str) -> None:
+    (hidden,) = kept.publish(report())
+    kept.store.submit(withhold_report(hidden.report_id, lift=False, step=ADMIN)).result(30)
+    tamper(store_url, "UPDATE report SET held = false")
+    assert faults(kept) == ["it is withheld, and shown"]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +111,7 @@ def test_whatever_publishing_does_agrees_with_its_leaves(kept: Registry) -> None
         (("UPDATE report SET held = true",), ["whether it is held"]),
         (("UPDATE identity SET held = true",), ["whether it is held"]),
         (("UPDATE report SET held = true", "UPDATE identity SET held = true"), ["whether it is held"]),
+        (("UPDATE report SET held = true", "UPDATE identity SET withheld = true"), ["whether it is withheld"]),
         (("UPDATE identity SET disputed = true",), ["whether it is disputed"]),
         (("DELETE FROM patient_token",), ["no identifier leads to its patient"]),
         (("DELETE FROM patient",), ["its patient is gone"]),

@@ -42,6 +42,7 @@ _NAMES = Statement(
         _held.placed,
         select(_patient.key).where(_patient.key == _identity.patient_key).exists(),
         select(_token.token).where(_token.patient_key == _identity.patient_key).exists(),
+        _identity.withheld,
     )
     .select_from(
         tables.identity.outerjoin(
@@ -116,6 +117,8 @@ class IndexedReport(NamedTuple):
     """Whether its patient is there."""
     found: bool
     """Whether an identifier leads there."""
+    withheld: bool
+    """Whether an administrator hides it."""
 
 
 class Consented(NamedTuple):
@@ -186,6 +189,7 @@ class IndexView:
         placed: bool | None,
         known: bool,
         token: bool,
+        withheld: bool | None,
     ) -> IndexedReport:
         heads: tuple[VersionHead, ...] | None = None
         row: ShownRow | None = None
@@ -204,5 +208,15 @@ class IndexView:
                 opens = False
         waiting = None if placed is None else not placed
         return IndexedReport(
-            report_id, current, bool(held), bool(disputed), waiting, heads, row, opens, bool(known), bool(token)
+            report_id,
+            current,
+            bool(held),
+            bool(disputed),
+            waiting,
+            heads,
+            row,
+            opens,
+            bool(known),
+            bool(token),
+            bool(withheld),
         )

@@ -107,7 +107,11 @@ def _shown(report: IndexedReport, leaves: dict[int, _Said], placed: bool) -> Ite
             yield "its patient is gone"
         elif not report.found:
             yield "no identifier leads to its patient"
-    held = {report.held, *([report.row.held] if report.row else [])}
+    if report.withheld and not placed:
+        yield "whether it is withheld"
+    if report.withheld and report.row and not report.row.held:
+        yield "it is withheld, and shown"
+    held = {report.held, *([report.row.held] if report.row and not report.withheld else [])}
     if report.held:
         held.add(bool(report.waiting))
     if len(held) > 1 or (leaf is not None and not placed and held != {leaf.held}):

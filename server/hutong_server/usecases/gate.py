@@ -136,6 +136,43 @@ def pass_gate(
     return Passed(tuple(rows), basis, tuple(withheld), count)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whether a notice exists for the caller."""
+
+    exists: bool
+    keys: tuple[PatientKey, ...]
+    """Of the person whom it is about, the representative first."""
+    basis: str
+    withheld: tuple[Kept, ...] = ()
+
+
+def pass_notice(report: tuple[PatientKey, bytes], ordinal: int, reader: Reader, book: RuleBook, now: Instant) -> Told:
+    """Whether a notice about one result of a report (key, id), or about the whole of it (-1), exists now: as the result
+    itself would, had nothing happened to it.
+
+    No authorisation at the visit is asked for, because nobody visits; and no emergency opens it, because it can wait.
+    A report that is not there any more is judged as it stands elsewhere, else as one of which nothing may be said.
+    """
+    key, report_id = report
+    person = reader.person_of(key)
+    keys = (person.key, *(each for each in person.keys if each != person.key)) if person else (key,)
+    consent = consent_of(reader.consent(keys)[0], book.sensitivity.needing_grant, now)
+    basis = book.policy.consent.basis.value
+    if consent.open:
+        return Told(True, keys, basis)
+    row = None if consent.nothing else reader.hidden_report(key, report_id)
+    if row is None and not consent.nothing:
+        identity = reader.identity_of(report_id)
+        row = reader.hidden_report(identity.patient_key, report_id) if identity else None
+    if row is None:
+        return Told(False, keys, basis, ((report_id, -1, Withheld.CONSENT_WITHHELD.value),))
+    kept = tuple(_withheld(row, consent, book))
+    closed = {of for _, of, _ in kept}
+    exists = not kept or (-1 not in closed and ordinal not in closed and len(closed) < len(row.results))
+    return Told(exists, keys, basis, () if exists else kept)
+
+
 def _read(
     reader: Reader,
     keys: tuple[PatientKey, ...],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hutong_server.domain.person import Demographics, NameRule, PatientKey, Person, agreeing, covers, surely_same
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import PatientStep, Writer
+from hutong_server.usecases.notify import notify, of_persons
 
 REGISTRY = "registry"
 """Who did a step that no administrator did."""
@@ -52,7 +53,8 @@ def place(
         return Placement(None, "several_persons")
     key = _record(writer, persons, said, tokens, now, current)
     for other in persons[1:]:
-        _link(writer, persons[0].key, other.key, now)
+        step = _link(writer, persons[0].key, other.key, now)
+        notify(writer, of_persons((*persons[0].keys, *other.keys), step), now)
     return Placement(key)
 
 
@@ -83,10 +85,12 @@ def _record(
     return key
 
 
-def _link(writer: Writer, one: PatientKey, other: PatientKey, now: Instant) -> None:
+def _link(writer: Writer, one: PatientKey, other: PatientKey, now: Instant) -> bytes:
+    step_id = new_key()
     writer.put_step(
-        PatientStep(step_id=new_key(), action="linked", records=(one, other), reason="identifiers", by=REGISTRY, at=now)
+        PatientStep(step_id=step_id, action="linked", records=(one, other), reason="identifiers", by=REGISTRY, at=now)
     )
+    return step_id
 
 
 def new_key() -> PatientKey:

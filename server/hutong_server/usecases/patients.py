@@ -14,6 +14,7 @@ from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, HeldReport, PatientRecordRow, PatientStep, Reader, Writer
 from hutong_server.usecases.institutions import admin_access
+from hutong_server.usecases.notify import notify, of_persons
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def link(one: PatientKey, other: PatientKey, step: Step) -> Callable[[Writer], P
             raise HutongError(Reason.STATE_CONFLICT, "both records are of one person already")
         done = _step("linked", (one, other), step)
         writer.put_step(done)
+        notify(writer, of_persons(_records(writer, one), done.step_id), step.now)
         writer.record(_access("LinkPatients", done, step))
         return done
 
@@ -126,6 +128,7 @@ def unlink(record: PatientKey, step: Step) -> Callable[[Writer], PatientStep]:
         if not links:
             raise HutongError(Reason.STATE_CONFLICT, "the record is alone already")
         done = replace(_step("unlinked", (record,), step), undid=tuple(each.step_id for each in links))
+        notify(writer, of_persons(_records(writer, record), done.step_id), step.now)
         for each in links:
             writer.put_step(replace(each, undone_at=step.now, undone_by=step.by))
             _placed(writer, each, stands=False)
@@ -147,11 +150,15 @@ def undo(step_id: bytes, step: Step) -> Callable[[Writer], PatientStep]:
         if known.undone_at is not None:
             raise HutongError(Reason.STATE_CONFLICT, "the step was undone already")
         done = replace(known, undone_at=step.now, undone_by=step.by)
+        before = _records(writer, *known.records)
         writer.put_step(done)
         _placed(writer, known, stands=False)
         for former in filter(None, map(writer.step, known.undid)):
             writer.put_step(replace(former, undone_at=None, undone_by=""))
             _placed(writer, former, stands=True)
+        # A placing step was about one report; what else its person has is as it was.
+        concerned = known.records[:1] if known.held_id else (*before, *_records(writer, *known.records))
+        notify(writer, of_persons(concerned, done.step_id + b"undone"), step.now)
         writer.record(_access("UndoPatientStep", done, step))
         return done
 
@@ -174,8 +181,14 @@ def _placed(writer: Writer, placing: PatientStep, *, stands: bool) -> None:
     writer.put_held(replace(held, placed=stands))
     identity = writer.identity_of(held.held_id)
     if identity is not None and identity.patient_key == held.patient_key:
-        writer.set_held(held.patient_key, held.held_id, not stands)
+        writer.set_held(held.patient_key, held.held_id, not stands or identity.withheld)
         writer.put_identity(replace(identity, held=not stands))
+
+
+def _records(writer: Writer, *of: PatientKey) -> tuple[PatientKey, ...]:
+    """All records of the persons to whom these belong now."""
+    persons = filter(None, map(writer.person_of, of))
+    return tuple(dict.fromkeys(key for person in persons for key in person.keys))
 
 
 def _standing(writer: Writer, one: PatientKey, other: PatientKey) -> PatientStep | None:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hutong_server.domain.errors import Reason
+from hutong_server.domain.notice import NoticeKind
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import Instant, Issue, Severity
 from hutong_server.domain.versions import Order, compare, supersedes
 from hutong_server.store.base import HeldReport, Identity, ReportVersion, StoredReport, VersionHead, Writer
+from hutong_server.usecases.notify import notify, of_move, of_version
 from hutong_server.usecases.patient_index import Placement, new_key, place
 from hutong_server.usecases.publish_whose import Prepared, Rows
 
@@ -63,7 +65,7 @@ def _first(new: Prepared, writer: Writer, now: Instant) -> Kept:
 
 def _late(new: Prepared, writer: Writer, identity: Identity, version: int, withdrawn: str, now: Instant) -> Kept:
     """An older version that comes late is kept and does not win. `withdrawn`: status of the withdrawal shown, or ""."""
-    if withdrawn and new.rows is not None and writer.report(identity.patient_key, identity.report_id) is None:
+    if withdrawn and new.rows is not None and writer.hidden_report(identity.patient_key, identity.report_id) is None:
         # The report that a withdrawal was waiting for: now its patient is known, and the chart can say "withdrawn".
         # Where even that is in doubt there is nothing to place: the version is kept, and that is all.
         placement = _place(new, writer, None, now)
@@ -81,10 +83,11 @@ def _withdraw(new: Prepared, writer: Writer, identity: Identity, version: int, n
         # Nothing is left to place.
         writer.remove_held(identity.report_id)
         writer.remove_report(identity.patient_key, identity.report_id)
+    notify(writer, of_version(NoticeKind.WITHDRAWN, writer, identity, version), now)
     identity = replace(identity, current_version=version, disputed=False, held=False)
     writer.put_identity(identity)
     _put_version(new, writer, identity.patient_key, identity.report_id, version, now)
-    shown = writer.report(identity.patient_key, identity.report_id)
+    shown = writer.hidden_report(identity.patient_key, identity.report_id)
     if shown is not None:
         writer.put_report(
             replace(
@@ -95,7 +98,8 @@ def _withdraw(new: Prepared, writer: Writer, identity: Identity, version: int, n
                 disputed=False,
                 received=now,
                 details=tuple(b"" for _ in shown.details),
-            )
+            ),
+            held=identity.withheld,
         )
     return _answer(identity, version)
 
@@ -112,6 +116,11 @@ def _show(
     if placement.key is not None and (identity.held or key != identity.patient_key):
         # Also one that was placed: its step says nothing of a report that names another patient by now.
         writer.remove_held(identity.report_id)
+    if key == identity.patient_key:
+        notify(writer, of_version(NoticeKind.CORRECTED, writer, identity, version), now)
+    else:
+        for change in of_move(writer, identity, version, key):
+            notify(writer, change, now)
     moved = replace(
         identity,
         patient_key=key,
@@ -164,7 +173,7 @@ def _put(
             codes=rows.codes,
             parts=rows.parts,
         ),
-        held=identity.held,
+        held=identity.held or identity.withheld,
     )
 
     if identity.held:

@@ -1,0 +1,168 @@
+"""After a change of the catalogue: what was relied on and would not have been reusable is told once."""
+
+from typing import Any
+
+import pytest
+from hutong_server.domain.notice import Notice, NoticeKind
+from hutong_server.domain.recognition import Mapping, QualityGrant
+from hutong_server.domain.report import Status
+from hutong_server.domain.rulebook import RuleBook
+from hutong_server.store.base import Store
+from hutong_server.usecases import notices
+from hutong_server.usecases.sweep_notices import SETTLED, due, sweep
+
+from tests.building import DAY, LOINC, NOW, report, withdrawal
+from tests.usecases.conftest import Registry, rule_book
+from tests.usecases.noticing import do, kinds, listed, opened, recognized, registry_of
+
+LATER = 1 << 45
+"""A moment at which everything that was recorded is settled."""
+
+
+@pytest.fixture
+def registry(store: Store) -> Registry:
+    return registry_of(store)
+
+
+def swept(at: Registry, book: RuleBook) -> int:
+    """Sweeps to the end; returns how many batches it took."""
+    for batches in range(100):
+        if not at.store.read(lambda reader: due(reader, book, LATER)):
+            return batches
+        do(at, sweep(book, LATER))
+    raise AssertionError("the walk does not end")
+
+
+def book_of(version: int, **more: Any) -> RuleBook:
+    book = rule_book(**more)
+    book.version = version
+    return book
+
+
+def test_a_grant_annulled_back_dated_is_told_once_with_the_reason(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    recognized(registry, first)
+    opened(registry, first, "H3")
+    swept(registry, book_of(7))
+    assert listed(registry) == []
+    swept(registry, without_grants(8))
+    (notice,) = listed(registry)
+    assert (notice.kind, notice.reasons, notice.item) == (NoticeKind.NOT_REUSABLE, ("NO_QUALITY_GRANT",), "K")
+    # Who only opened it relied on no verdict.
+    assert listed(registry, "H3") == []
+    swept(registry, without_grants(9))
+    assert len(listed(registry)) == 1
+    # Good again, nothing to tell; and when it falls again, that is another change.
+    swept(registry, book_of(10))
+    assert len(listed(registry)) == 1
+    swept(registry, without_grants(11))
+    assert len(listed(registry)) == 2
+
+
+def without_grants(version: int) -> RuleBook:
+    book = rule_book()
+    return RuleBook(
+        version=version,
+        institutions=book.institutions.values(),
+        items=[item for versions in book.items.values() for item in versions],
+        mappings=[Mapping("*", LOINC, "2823-3", "K")],
+        grants=[QualityGrant("H3", ("*",), "99", "99HR")],
+        rules=book.rules,
+        vocabulary=book.vocabulary,
+    )
+
+
+def test_a_mapping_that_is_corrected_is_told(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    recognized(registry, first)
+    book = rule_book()
+    other = RuleBook(
+        version=8,
+        institutions=book.institutions.values(),
+        items=[item for versions in book.items.values() for item in versions],
+        mappings=[Mapping("*", LOINC, "2823-3", "NA")],
+        grants=[each for grants in book.grants.values() for each in grants],
+        rules=book.rules,
+        vocabulary=book.vocabulary,
+    )
+    swept(registry, other)
+    (notice,) = listed(registry)
+    assert "UNMAPPED_CODE" in notice.reasons
+
+
+def test_it_is_judged_at_the_moment_when_it_was_relied_on(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    # Decided after the window, on a prompt of within it.
+    recognized(registry, first, at=NOW + 30 * DAY, judged_at=NOW)
+    swept(registry, book_of(8))
+    assert listed(registry) == []
+    recognized(registry, first, "H3", at=NOW + 30 * DAY)
+    swept(registry, book_of(9))
+    assert [each.reasons for each in listed(registry, "H3")] == [("OUTSIDE_WINDOW",)]
+
+
+def test_what_has_its_own_notice_is_not_told_as_not_reusable(registry: Registry) -> None:
+    (first,) = registry.publish(report(version_id=1))
+    recognized(registry, first)
+    registry.publish(report(version_id=2, issued=NOW + DAY, status=Status.CORRECTED))
+    swept(registry, book_of(8))
+    assert kinds(listed(registry)) == [NoticeKind.CORRECTED]
+    swept(registry, without_grants(9))
+    assert kinds(listed(registry)) == [NoticeKind.CORRECTED, NoticeKind.NOT_REUSABLE]
+    registry.publish(withdrawal(version_id=3))
+    swept(registry, book_of(10))
+    swept(registry, without_grants(11))
+    assert kinds(listed(registry))[2:] == [NoticeKind.WITHDRAWN]
+
+
+def test_a_walk_goes_on_where_it_was_left_and_takes_in_what_comes_late(registry: Registry) -> None:
+    published = []
+    for number in range(120):
+        (first,) = registry.publish(report(f"R{number}"))
+        published.append(first)
+        recognized(registry, first)
+    book = without_grants(8)
+    assert do(registry, sweep(book, LATER))
+    assert len(listed(registry)) == 50
+    # Another worker, after a restart: nothing is told twice, nothing is left out.
+    assert swept(registry, book) <= 3
+    assert len({each.report_id for each in listed(registry)}) == len(listed(registry)) == 100
+    late = registry.publish(report("late"))[0]
+    recognized(registry, late)
+    swept(registry, book)
+    assert len(told_of(registry, late.report_id)) == 1
+
+
+def told_of(at: Registry, report_id: bytes) -> list[Notice]:
+    found = at.store.read(
+        lambda reader: [
+            each for after in range(0, 400, 50) for each in reader.notices("H2", notices.NoticeFilter(after), 50)
+        ]
+    )
+    return list({each.notice_id: each for each in found if each.report_id == report_id}.values())
+
+
+def test_a_worker_with_older_rules_does_not_judge(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    recognized(registry, first)
+    swept(registry, book_of(8))
+    assert do(registry, sweep(without_grants(7), LATER)) is False
+    assert listed(registry) == []
+
+
+def test_what_is_not_settled_waits(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    recognized(registry, first)
+    book = without_grants(8)
+    do(registry, sweep(book, SETTLED))
+    assert listed(registry) == []
+    swept(registry, book)
+    assert len(listed(registry)) == 1
+
+
+def test_a_revoked_recognition_is_relied_on_no_more(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    relied = recognized(registry, first)
+    do(registry, lambda writer: writer.remove_reliance(relied))
+    registry.publish(withdrawal())
+    assert listed(registry) == []

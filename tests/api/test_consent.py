@@ -36,12 +36,14 @@ PATIENT_DATA = {
     "/hutong.v1.ReuseService/OpenChart",
     "/hutong.v1.ReuseService/ListReports",
     "/hutong.v1.ReuseService/GetReport",
+    "/hutong.v1.ReuseService/CheckOrders",
     "/hutong.v1.ReuseService/RecordDecisions",
     "/hutong.v1.ReuseService/ExplainItem",
 }
 """Methods that return a patient's results: each passes the gate, and is called below for one who withholds all."""
+CHARTS = ("OpenChart", "ListReports", "ExplainItem", "CheckOrders")
+"""Those that are asked about a patient, and not about a report."""
 COMING = {
-    "/hutong.v1.ReuseService/CheckOrders",
     "/hutong.v1.ReuseService/WatchNotices",
     "/hutong.v1.ReuseService/ListNotices",
     "/hutong.v1.ReuseService/GetTrend",
@@ -106,6 +108,17 @@ async def ask_citation(site: Site, prompt: Any) -> Any:
     )
     request = reuse_service_pb2.RecordDecisionsRequest(context=context(), decisions=[decision])
     return (await site.asking("H2").RecordDecisions(request, timeout=10)).results[0]
+
+
+async def ask_orders(site: Site, patient: dict[str, Any]) -> Any:
+    """Orders a potassium."""
+    request = reuse_service_pb2.CheckOrdersRequest(
+        request_id="gate",
+        patient=question(patient),
+        context=context(),
+        orders=[reuse_service_pb2.Order(order_id="1", item="LAB-K")],
+    )
+    return await site.asking("H2").CheckOrders(request, timeout=10)
 
 
 def ask_report(site: Site, report_id: str, **more: Any) -> Any:
@@ -183,6 +196,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
     assert (await ask_list(site, patient)).reports[0].report_id == offered
     assert (await ask_report(site, offered)).document
     assert (await ask_why(site, patient)).results[0].trace
+    assert (await ask_orders(site, patient)).answers[0].items[0].HasField("line")
     await decide(site, patient)
     before = len(records(site))
     called = set()
@@ -203,6 +217,8 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
         assert (answers[0].outcome, answers[0].not_reusable_count, answers[0].withheld_count) == (NONE, 0, 0)
         await both("RecordDecisions", *[await ask_citation(site, each) for each in answers])
     await both("ListReports", await ask_list(site, patient), await ask_list(site, stranger))
+    # What was decided before is not told of either, now that there is nothing.
+    await both("CheckOrders", await ask_orders(site, patient), await ask_orders(site, stranger))
     await both("ExplainItem", await ask_why(site, patient), await ask_why(site, stranger))
     nobody = "h" + "A" * (len(offered) - 1)
     refusals = [told(await refused(ask_report(site, each))) for each in (offered, nobody)]
@@ -211,7 +227,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
     assert refusals[0][:2] == ("NOT_FOUND", "REPORT_NOT_FOUND")
     assert called == PATIENT_DATA
     # Recorded alike; why nothing was shown is known inside only.
-    kept = [each for each in records(site)[before:] if each.method in ("OpenChart", "ListReports", "ExplainItem")]
+    kept = [each for each in records(site)[before:] if each.method in CHARTS]
     assert {(each.outcome, each.reports, each.consent_basis, len(each.patient_keys)) for each in kept} == {
         ("none", (), "opt_out", 1)
     }

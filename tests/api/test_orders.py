@@ -197,3 +197,32 @@ async def test_what_is_wrong_with_a_request_is_all_told_at_once(site: Site, seri
     assert (await refused(check(site, patient, *many))).paths == ("orders",)
     assert (await refused(check(site, patient, order("K01"), request_id=""))).paths == ("request_id",)
     assert len((await check(site, patient, *many[:200])).answers) == 200
+
+
+async def test_what_was_decided_in_this_encounter_is_not_asked_again(site: Site, serials: Iterator[int]) -> None:
+    patient = person(next(serials))
+    await publish_to(site, "orders-decided-k", patient)
+    await publish_to(site, "orders-decided-na", patient, code=SODIUM)
+    first = await check(site, patient, order("LYTES"))
+    assert first.answers[0].coverage == SATISFIED
+
+    async def decide(kind: str, prompt: Any) -> None:
+        decision = reuse_service_pb2.Decision(
+            prompt_id=prompt.prompt_id, item="LAB-K", kind=kind, decided_at=prompt.judged_at
+        )
+        request = reuse_service_pb2.RecordDecisionsRequest(context=context(), decisions=[decision])
+        answer = await site.asking("H2").RecordDecisions(request, timeout=10)
+        assert answer.results[0].outcome == reuse_service_pb2.DECISION_OUTCOME_RECORDED, answer
+
+    await decide("DECISION_KIND_RECOGNIZED", first)
+    again = await check(site, patient, order("LYTES"), order("K01"), request_id="again")
+    assert [each.coverage for each in again.answers] == [PARTLY, DECIDED]
+    assert [each.already_decided for each in again.answers[0].items] == [True, False]
+    alone = await check(site, patient, order("K01"), request_id="alone")
+    assert (alone.outcome, alone.ask) == (NONE, False)
+    # Another visit is another question, and so is the same one once the decision was taken back.
+    visit = await check(site, patient, order("K01"), request_id="visit", who=context(encounter="E2"))
+    assert visit.answers[0].coverage == SATISFIED
+    await decide("DECISION_KIND_REVOKED", first)
+    revoked = await check(site, patient, order("K01"), request_id="revoked")
+    assert revoked.answers[0].coverage == SATISFIED

@@ -138,7 +138,8 @@ def _answer(order_id: str, items: tuple[OrderedItem, ...]) -> AnsweredOrder:
 def _item(item: RecognizedItem, judged: list[Judged], request: Request) -> OrderedItem:
     judged.sort(key=recency, reverse=True)
     best = next((each for each in judged if each.verdict.reusable), None)
-    decided = item.code in request.decided
+    # Without a result that may be seen there is nothing to tell of it: what the patient withholds since is not there.
+    decided = item.code in request.decided and bool(judged)
     if best is None or best.verdict.item is None:
         return OrderedItem(item, None, tuple(judged[:MAX_NOT_REUSABLE]), decided)
     newer = tuple(each for each in judged if not each.verdict.reusable and recency(each) > recency(best))

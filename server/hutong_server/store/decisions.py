@@ -62,6 +62,7 @@ def put_decision(tx: Transaction, given: Decision) -> None:
         price_fen=given.price_fen,
         body=tx.sealer.seal(pack(said), place),
     )
+    tx.touch(given.patient_key)
 
 
 def events_on(tx: Transaction, prompt_id: bytes) -> list[PromptEvent]:

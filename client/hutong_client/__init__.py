@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hutong_client.chart import ChartAnswer, ChartState
     from hutong_client.clients import HutongClient
     from hutong_client.consent import ConsentClient
+    from hutong_client.decisions import decision, prompt_event
     from hutong_client.enrollment import Enrolled, RegistryNotTrusted, enroll, renew
     from hutong_client.errors import (
         AlreadyExists,
@@ -68,10 +69,12 @@ __all__ = [
     "Unavailable",
     "Violation",
     "call_context",
+    "decision",
     "enroll",
     "open_channel",
     "order",
     "patient_query",
+    "prompt_event",
     "renew",
 ]
 
@@ -84,6 +87,8 @@ _MODULES = {
     "ChartState": "hutong_client.chart",
     "HutongClient": "hutong_client.clients",
     "ConsentClient": "hutong_client.consent",
+    "decision": "hutong_client.decisions",
+    "prompt_event": "hutong_client.decisions",
     "AlreadyExists": "hutong_client.errors",
     "CatalogInvalid": "hutong_client.errors",
     "CertificateFiles": "hutong_client.files",

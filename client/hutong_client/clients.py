@@ -245,6 +245,24 @@ class HutongClient:
         request = reuse.ExplainItemRequest(patient=patient, context=context, item=item)
         return await unary(self._reuse.ExplainItem, request, self._seconds(deadline))
 
+    async def record_decisions(
+        self, context: reuse.CallContext, decisions: Iterable[reuse.Decision], *, deadline: float | None = None
+    ) -> reuse.RecordDecisionsResponse:
+        """Records what the doctor decided on lines of prompts; see `decision`. For role emr. Up to 500 at once.
+
+        Idempotent: send again, with the same times, what failed with Unavailable or DeadlineExceeded; late is as good.
+        One result for each, in order: recorded, refused or in conflict for itself, recognised ones with a citation.
+        """
+        request = reuse.RecordDecisionsRequest(context=context, decisions=decisions)
+        return await unary(self._reuse.RecordDecisions, request, self._seconds(deadline))
+
+    async def report_prompt_events(
+        self, events: Iterable[reuse.PromptEvent], *, deadline: float | None = None
+    ) -> reuse.ReportPromptEventsResponse:
+        """Says what happened to prompts on screen; see `prompt_event`. For role emr. Idempotent; up to 1,000."""
+        request = reuse.ReportPromptEventsRequest(events=events)
+        return await unary(self._reuse.ReportPromptEvents, request, self._seconds(deadline))
+
     async def publish(
         self,
         document: bytes,

@@ -15,6 +15,7 @@ from hutong_client.cli import (
     chart,
     city,
     consent,
+    decide,
     enroll,
     explain,
     failures,
@@ -104,6 +105,16 @@ _COMMANDS = (
         help_text(
             "说明某项目的结果为何能或不能互认，逐条列出依据（emr 证书）",
             "Why results of an item can or cannot be reused, rule by rule (emr certificate)",
+        ),
+    ),
+    (
+        app,
+        "decide",
+        decide.decide,
+        help_text(
+            "记录对提示项的决定：互认（给出引用文字）、重新检查或撤销（emr 证书）。退出状态 1：有未接受或冲突的",
+            "Record what the doctor decided on lines of a prompt; what is recognized comes back as a citation "
+            "(emr certificate). Exit status 1: some were refused or in conflict",
         ),
     ),
     (

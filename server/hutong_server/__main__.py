@@ -17,6 +17,7 @@ from hutong_server.ca_commands import ca
 from hutong_server.handshakes import HandshakeWatch
 from hutong_server.key_commands import keys
 from hutong_server.settings import Settings, SettingsError
+from hutong_server.statistics_commands import statistics
 from hutong_server.telemetry import log, start_logging
 
 cli = typer.Typer(
@@ -29,6 +30,7 @@ cli = typer.Typer(
 cli.add_typer(keys, name="keys")
 cli.add_typer(ca, name="ca")
 cli.add_typer(audit, name="audit")
+cli.add_typer(statistics, name="statistics")
 
 
 @cli.command()

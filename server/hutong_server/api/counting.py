@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from hutong_server.api.rule_snapshot import RuleSnapshot
 from hutong_server.domain.report import Instant
+from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import SealBroken, Store
 from hutong_server.store.base_statistics import Change
 from hutong_server.telemetry import Metrics, log, where
@@ -35,12 +35,15 @@ CHANGES = 50
 class Counting:
     """Counts, when it is this process's turn."""
 
-    def __init__(self, store: Store, rules: RuleSnapshot, clock: Callable[[], Instant], metrics: Metrics) -> None:
+    def __init__(
+        self, store: Store, book: Callable[[], RuleBook], clock: Callable[[], Instant], metrics: Metrics
+    ) -> None:
         self._store = store
-        self._rules = rules
+        self._book = book
         self._clock = clock
         self._metrics = metrics
-        self._holder = secrets.token_bytes(16)
+        self.holder = secrets.token_bytes(16)
+        """Names this process among those that count."""
         self._one = threading.Lock()
 
     def count(self) -> bool:
@@ -57,14 +60,14 @@ class Counting:
     def _count(self) -> bool:
         more = True
         while more:
-            now, book = self._clock(), self._rules.book
-            if not self._store.submit(claim(self._holder, book, now)).result():
+            now, book = self._clock(), self._book()
+            if not self._store.submit(claim(self.holder, book, now)).result():
                 return False
             found = self._store.read(lambda reader: look(reader, book, now))  # noqa: B023  read at once
             self._days(found)
             more = found.more
             until = 0 if more else now - OVERLAP
-            self._store.submit(keep(self._holder, self._clock(), (), found.positions.items(), until)).result()
+            self._store.submit(keep(self.holder, self._clock(), (), found.positions.items(), until)).result()
         self._metrics.statistics_counted.set(until / 1000)
         return True
 
@@ -73,7 +76,7 @@ class Counting:
         kept = self._clock()
         for day, receiver in found.days:
             began = time.perf_counter()
-            book = self._rules.book
+            book = self._book()
             try:
                 waiting += self._store.read(lambda reader: recount(reader, day, receiver, book))  # noqa: B023
             except SealBroken:
@@ -93,7 +96,7 @@ class Counting:
             del waiting[:CHANGES]
 
     def _keep(self, changes: list[Change]) -> None:
-        self._store.submit(keep(self._holder, self._clock(), changes)).result()
+        self._store.submit(keep(self.holder, self._clock(), changes)).result()
 
     async def poll(self) -> None:
         """Looks for ever; a look that fails is told, and made good by the next."""

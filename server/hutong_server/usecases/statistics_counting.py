@@ -61,6 +61,16 @@ def claim(holder: bytes, book: RuleBook, now: Instant) -> Callable[[Writer], boo
     return job
 
 
+def seize(holder: bytes, book: RuleBook, now: Instant, held_for: int) -> Callable[[Writer], None]:
+    """The write job by which a process counts, whoever did before, and all of it anew: nothing is counted yet."""
+
+    def job(writer: Writer) -> None:
+        writer.lock(_LOCK)
+        writer.put_counting_run(Run(holder, now + held_for, 0, book.policy.time_zone))
+
+    return job
+
+
 def look(reader: Reader, book: RuleBook, now: Instant) -> Found:
     """The days that something was recorded for since it was last looked, in a first batch of what there is.
 

@@ -156,16 +156,26 @@ class CatalogFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class ImportCatalogRequest(_message.Message):
-    __slots__ = ("files", "dry_run", "comment", "activate_at")
+    __slots__ = ("files", "dry_run", "comment", "activate_at", "list_faults")
     FILES_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     ACTIVATE_AT_FIELD_NUMBER: _ClassVar[int]
+    LIST_FAULTS_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[CatalogFile]
     dry_run: bool
     comment: str
     activate_at: _timestamp_pb2.Timestamp
-    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., comment: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    list_faults: bool
+    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., comment: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., list_faults: _Optional[bool] = ...) -> None: ...
+
+class CatalogFault(_message.Message):
+    __slots__ = ("place", "message")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    place: str
+    message: str
+    def __init__(self, place: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class CatalogChange(_message.Message):
     __slots__ = ("change", "kind", "key", "before", "after")
@@ -182,7 +192,7 @@ class CatalogChange(_message.Message):
     def __init__(self, change: _Optional[_Union[ChangeKind, str]] = ..., kind: _Optional[str] = ..., key: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ImportCatalogResponse(_message.Message):
-    __slots__ = ("rules_version", "changes", "change_count", "entries", "pending_id")
+    __slots__ = ("rules_version", "changes", "change_count", "entries", "pending_id", "faults", "fault_count")
     class EntriesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -195,12 +205,16 @@ class ImportCatalogResponse(_message.Message):
     CHANGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     PENDING_ID_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    FAULT_COUNT_FIELD_NUMBER: _ClassVar[int]
     rules_version: int
     changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
     change_count: int
     entries: _containers.ScalarMap[str, int]
     pending_id: str
-    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ..., entries: _Optional[_Mapping[str, int]] = ..., pending_id: _Optional[str] = ...) -> None: ...
+    faults: _containers.RepeatedCompositeFieldContainer[CatalogFault]
+    fault_count: int
+    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ..., entries: _Optional[_Mapping[str, int]] = ..., pending_id: _Optional[str] = ..., faults: _Optional[_Iterable[_Union[CatalogFault, _Mapping]]] = ..., fault_count: _Optional[int] = ...) -> None: ...
 
 class ListCatalogEntriesRequest(_message.Message):
     __slots__ = ("kind", "page_size", "page_token")

@@ -28,7 +28,9 @@ if _version_not_supported:
 class CatalogServiceStub:
     """Institutions and rules.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin`. Every change is recorded with the certificate that made it. An administrator of one institution (any
+    but the registry's operator) may look, and may import, activate and cancel what is that institution's own: its
+    mappings, panels, prices and overrides. The rest is ROLE_NOT_ALLOWED.
     """
 
     def __init__(self, channel):
@@ -97,13 +99,15 @@ class CatalogServiceStub:
 class CatalogServiceServicer:
     """Institutions and rules.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin`. Every change is recorded with the certificate that made it. An administrator of one institution (any
+    but the registry's operator) may look, and may import, activate and cancel what is that institution's own: its
+    mappings, panels, prices and overrides. The rest is ROLE_NOT_ALLOWED.
     """
 
     def PutInstitution(self, request, context):
         """Adds an institution, or changes its name, tier, region or alliances.
 
-        Role: admin. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
+        Role: admin of the operator. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,17 +134,18 @@ class CatalogServiceServicer:
     def SuspendInstitution(self, request, context):
         """Suspends an institution, or lifts a suspension.
 
-        Role: admin. Idempotent. Takes effect on the next call of every worker within a second.
+        Role: admin of the operator. Idempotent. Takes effect on the next call of every worker within a second.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ImportCatalog(self, request, context):
-        """Imports catalogue files: institutions, agreements, items, mappings, grants, rules, grounds, vocabulary.
+        """Imports catalogue files: institutions, agreements, items, mappings, grants, prices, overrides, rules, grounds, ….
 
-        Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists all errors
-        with file:line:column). With dry_run the answer is the difference and nothing is kept. Idempotent.
+        Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists the errors
+        with file:line:column, as many as fit into a trailer; list_faults gets all). With dry_run the answer is the
+        difference and nothing is kept. With activate_at it is kept for that moment. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,27 +179,32 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ActivateCatalog(self, request, context):
-        """Gives an import that waits another day, activates it at once, or cancels it.
+        """Gives an import that waits another moment, activates it at once, or cancels it. One that was cancelled or failed
+        can be given a moment again.
 
-        Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+        Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already and is to be
+        moved or cancelled; CATALOG_INVALID when it is to be activated at once and does not fit the catalogue any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollBackCatalog(self, request, context):
-        """Makes a new version with the content of a former one.
+        """Makes a new version with the content of a former one. Institutions that came later stay, and suspensions are left
+        as they are.
 
-        Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+        Role: admin of the operator. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for
+        an unknown version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUnmappedCodes(self, request, context):
-        """Lists codes that no mapping leads to an item, by institution, the most frequent first.
+        """Lists codes that no mapping leads to an item, by institution, the most frequent first. Counted within seconds of a
+        publish; codes that are mapped by now are left out. A text is told only once it came with several patients.
 
-        Role: admin. Pages follow AIP-158.
+        Role: admin; of an institution: its own. Pages follow AIP-158.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,7 +279,9 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 class CatalogService:
     """Institutions and rules.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin`. Every change is recorded with the certificate that made it. An administrator of one institution (any
+    but the registry's operator) may look, and may import, activate and cancel what is that institution's own: its
+    mappings, panels, prices and overrides. The rest is ROLE_NOT_ALLOWED.
     """
 
     @staticmethod

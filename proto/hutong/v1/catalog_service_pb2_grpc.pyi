@@ -29,7 +29,9 @@ GRPC_VERSION: str
 class CatalogServiceStub:
     """Institutions and rules.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin`. Every change is recorded with the certificate that made it. An administrator of one institution (any
+    but the registry's operator) may look, and may import, activate and cancel what is that institution's own: its
+    mappings, panels, prices and overrides. The rest is ROLE_NOT_ALLOWED.
     """
 
     @_typing.overload
@@ -39,7 +41,7 @@ class CatalogServiceStub:
     PutInstitution: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.PutInstitutionRequest, _catalog_service_pb2.PutInstitutionResponse]
     """Adds an institution, or changes its name, tier, region or alliances.
 
-    Role: admin. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
+    Role: admin of the operator. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
     """
     ListInstitutions: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListInstitutionsRequest, _catalog_service_pb2.ListInstitutionsResponse]
     """Lists institutions by code.
@@ -54,13 +56,14 @@ class CatalogServiceStub:
     SuspendInstitution: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SuspendInstitutionRequest, _catalog_service_pb2.SuspendInstitutionResponse]
     """Suspends an institution, or lifts a suspension.
 
-    Role: admin. Idempotent. Takes effect on the next call of every worker within a second.
+    Role: admin of the operator. Idempotent. Takes effect on the next call of every worker within a second.
     """
     ImportCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ImportCatalogRequest, _catalog_service_pb2.ImportCatalogResponse]
-    """Imports catalogue files: institutions, agreements, items, mappings, grants, rules, grounds, vocabulary.
+    """Imports catalogue files: institutions, agreements, items, mappings, grants, prices, overrides, rules, grounds, ….
 
-    Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists all errors
-    with file:line:column). With dry_run the answer is the difference and nothing is kept. Idempotent.
+    Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists the errors
+    with file:line:column, as many as fit into a trailer; list_faults gets all). With dry_run the answer is the
+    difference and nothing is kept. With activate_at it is kept for that moment. Idempotent.
     """
     ListCatalogEntries: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCatalogEntriesRequest, _catalog_service_pb2.ListCatalogEntriesResponse]
     """Shows the catalogue in force, kind by kind.
@@ -78,33 +81,40 @@ class CatalogServiceStub:
     Role: admin. NOT_FOUND for an unknown version.
     """
     ActivateCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ActivateCatalogRequest, _catalog_service_pb2.ActivateCatalogResponse]
-    """Gives an import that waits another day, activates it at once, or cancels it.
+    """Gives an import that waits another moment, activates it at once, or cancels it. One that was cancelled or failed
+    can be given a moment again.
 
-    Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+    Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already and is to be
+    moved or cancelled; CATALOG_INVALID when it is to be activated at once and does not fit the catalogue any more.
     """
     RollBackCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RollBackCatalogRequest, _catalog_service_pb2.RollBackCatalogResponse]
-    """Makes a new version with the content of a former one.
+    """Makes a new version with the content of a former one. Institutions that came later stay, and suspensions are left
+    as they are.
 
-    Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+    Role: admin of the operator. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for
+    an unknown version.
     """
     ListUnmappedCodes: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListUnmappedCodesRequest, _catalog_service_pb2.ListUnmappedCodesResponse]
-    """Lists codes that no mapping leads to an item, by institution, the most frequent first.
+    """Lists codes that no mapping leads to an item, by institution, the most frequent first. Counted within seconds of a
+    publish; codes that are mapped by now are left out. A text is told only once it came with several patients.
 
-    Role: admin. Pages follow AIP-158.
+    Role: admin; of an institution: its own. Pages follow AIP-158.
     """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
     """Institutions and rules.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin`. Every change is recorded with the certificate that made it. An administrator of one institution (any
+    but the registry's operator) may look, and may import, activate and cancel what is that institution's own: its
+    mappings, panels, prices and overrides. The rest is ROLE_NOT_ALLOWED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutInstitution: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.PutInstitutionRequest, _catalog_service_pb2.PutInstitutionResponse]  # type: ignore[assignment]
     """Adds an institution, or changes its name, tier, region or alliances.
 
-    Role: admin. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
+    Role: admin of the operator. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
     """
     ListInstitutions: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListInstitutionsRequest, _catalog_service_pb2.ListInstitutionsResponse]  # type: ignore[assignment]
     """Lists institutions by code.
@@ -119,13 +129,14 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     SuspendInstitution: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SuspendInstitutionRequest, _catalog_service_pb2.SuspendInstitutionResponse]  # type: ignore[assignment]
     """Suspends an institution, or lifts a suspension.
 
-    Role: admin. Idempotent. Takes effect on the next call of every worker within a second.
+    Role: admin of the operator. Idempotent. Takes effect on the next call of every worker within a second.
     """
     ImportCatalog: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ImportCatalogRequest, _catalog_service_pb2.ImportCatalogResponse]  # type: ignore[assignment]
-    """Imports catalogue files: institutions, agreements, items, mappings, grants, rules, grounds, vocabulary.
+    """Imports catalogue files: institutions, agreements, items, mappings, grants, prices, overrides, rules, grounds, ….
 
-    Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists all errors
-    with file:line:column). With dry_run the answer is the difference and nothing is kept. Idempotent.
+    Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists the errors
+    with file:line:column, as many as fit into a trailer; list_faults gets all). With dry_run the answer is the
+    difference and nothing is kept. With activate_at it is kept for that moment. Idempotent.
     """
     ListCatalogEntries: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCatalogEntriesRequest, _catalog_service_pb2.ListCatalogEntriesResponse]  # type: ignore[assignment]
     """Shows the catalogue in force, kind by kind.
@@ -143,25 +154,32 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     Role: admin. NOT_FOUND for an unknown version.
     """
     ActivateCatalog: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ActivateCatalogRequest, _catalog_service_pb2.ActivateCatalogResponse]  # type: ignore[assignment]
-    """Gives an import that waits another day, activates it at once, or cancels it.
+    """Gives an import that waits another moment, activates it at once, or cancels it. One that was cancelled or failed
+    can be given a moment again.
 
-    Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+    Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already and is to be
+    moved or cancelled; CATALOG_INVALID when it is to be activated at once and does not fit the catalogue any more.
     """
     RollBackCatalog: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RollBackCatalogRequest, _catalog_service_pb2.RollBackCatalogResponse]  # type: ignore[assignment]
-    """Makes a new version with the content of a former one.
+    """Makes a new version with the content of a former one. Institutions that came later stay, and suspensions are left
+    as they are.
 
-    Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+    Role: admin of the operator. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for
+    an unknown version.
     """
     ListUnmappedCodes: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListUnmappedCodesRequest, _catalog_service_pb2.ListUnmappedCodesResponse]  # type: ignore[assignment]
-    """Lists codes that no mapping leads to an item, by institution, the most frequent first.
+    """Lists codes that no mapping leads to an item, by institution, the most frequent first. Counted within seconds of a
+    publish; codes that are mapped by now are left out. A text is told only once it came with several patients.
 
-    Role: admin. Pages follow AIP-158.
+    Role: admin; of an institution: its own. Pages follow AIP-158.
     """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Institutions and rules.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin`. Every change is recorded with the certificate that made it. An administrator of one institution (any
+    but the registry's operator) may look, and may import, activate and cancel what is that institution's own: its
+    mappings, panels, prices and overrides. The rest is ROLE_NOT_ALLOWED.
     """
 
     @_abc_1.abstractmethod
@@ -172,7 +190,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_catalog_service_pb2.PutInstitutionResponse, _abc.Awaitable[_catalog_service_pb2.PutInstitutionResponse]]:
         """Adds an institution, or changes its name, tier, region or alliances.
 
-        Role: admin. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
+        Role: admin of the operator. Idempotent. ALREADY_EXISTS when it exists with other content and `update` is not set.
         """
 
     @_abc_1.abstractmethod
@@ -205,7 +223,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_catalog_service_pb2.SuspendInstitutionResponse, _abc.Awaitable[_catalog_service_pb2.SuspendInstitutionResponse]]:
         """Suspends an institution, or lifts a suspension.
 
-        Role: admin. Idempotent. Takes effect on the next call of every worker within a second.
+        Role: admin of the operator. Idempotent. Takes effect on the next call of every worker within a second.
         """
 
     @_abc_1.abstractmethod
@@ -214,10 +232,11 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ImportCatalogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ImportCatalogResponse, _abc.Awaitable[_catalog_service_pb2.ImportCatalogResponse]]:
-        """Imports catalogue files: institutions, agreements, items, mappings, grants, rules, grounds, vocabulary.
+        """Imports catalogue files: institutions, agreements, items, mappings, grants, prices, overrides, rules, grounds, ….
 
-        Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists all errors
-        with file:line:column). With dry_run the answer is the difference and nothing is kept. Idempotent.
+        Role: admin. All or nothing: any error leaves the catalogue as it was (CATALOG_INVALID lists the errors
+        with file:line:column, as many as fit into a trailer; list_faults gets all). With dry_run the answer is the
+        difference and nothing is kept. With activate_at it is kept for that moment. Idempotent.
         """
 
     @_abc_1.abstractmethod
@@ -259,9 +278,11 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ActivateCatalogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ActivateCatalogResponse, _abc.Awaitable[_catalog_service_pb2.ActivateCatalogResponse]]:
-        """Gives an import that waits another day, activates it at once, or cancels it.
+        """Gives an import that waits another moment, activates it at once, or cancels it. One that was cancelled or failed
+        can be given a moment again.
 
-        Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already.
+        Role: admin. Idempotent. NOT_FOUND for an unknown one; FAILED_PRECONDITION when it is in force already and is to be
+        moved or cancelled; CATALOG_INVALID when it is to be activated at once and does not fit the catalogue any more.
         """
 
     @_abc_1.abstractmethod
@@ -270,9 +291,11 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.RollBackCatalogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.RollBackCatalogResponse, _abc.Awaitable[_catalog_service_pb2.RollBackCatalogResponse]]:
-        """Makes a new version with the content of a former one.
+        """Makes a new version with the content of a former one. Institutions that came later stay, and suspensions are left
+        as they are.
 
-        Role: admin. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for an unknown version.
+        Role: admin of the operator. Idempotent: a second time changes nothing. With dry_run nothing is kept. NOT_FOUND for
+        an unknown version.
         """
 
     @_abc_1.abstractmethod
@@ -281,9 +304,10 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ListUnmappedCodesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListUnmappedCodesResponse, _abc.Awaitable[_catalog_service_pb2.ListUnmappedCodesResponse]]:
-        """Lists codes that no mapping leads to an item, by institution, the most frequent first.
+        """Lists codes that no mapping leads to an item, by institution, the most frequent first. Counted within seconds of a
+        publish; codes that are mapped by now are left out. A text is told only once it came with several patients.
 
-        Role: admin. Pages follow AIP-158.
+        Role: admin; of an institution: its own. Pages follow AIP-158.
         """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,5 +1,6 @@
 """Institutions and rules, for administrators."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,20 +9,33 @@ from hutong.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 
 from hutong_server.api import call
 from hutong_server.api.convert import Faults, instant
-from hutong_server.api.convert_catalog import SCOPES, code_in, imported_out, institution_in, institution_out
+from hutong_server.api.convert_catalog import (
+    SCOPES,
+    code_in,
+    faults_out,
+    imported_out,
+    institution_in,
+    institution_out,
+)
 from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
-from hutong_server.api.rule_history_methods import RuleHistoryMethods
-from hutong_server.catalog import check_references, diff, read_catalog
+from hutong_server.api.rule_history_methods import RuleHistoryMethods, moment_in
+from hutong_server.catalog import check_own, check_references, diff, read_catalog
+from hutong_server.domain.errors import HutongError
+from hutong_server.domain.recognition import Institution
+from hutong_server.store.base import CatalogImport, CatalogRow
 from hutong_server.usecases.import_catalog import ImportCatalog, Imported, import_catalog, preview
 from hutong_server.usecases.institutions import (
+    OPERATOR,
     InstitutionState,
     Scope,
+    check_operator,
     list_institutions,
     put_institution,
     show_institution,
     suspend_institution,
 )
+from hutong_server.usecases.rule_history import schedule_import
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -41,6 +55,7 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
     ) -> catalog_service_pb2.PutInstitutionResponse:
         """See the contract."""
         parts, this = self._parts, call.current()
+        check_operator(this.peer)
         wanted = institution_in(request.institution)
         known = parts.rules.book.institution(wanted.code)
         job = put_institution(
@@ -92,6 +107,7 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
     ) -> catalog_service_pb2.SuspendInstitutionResponse:
         """See the contract."""
         parts, this = self._parts, call.current()
+        check_operator(this.peer)
         faults = Faults()
         code = code_in(request.code, "code", faults)
         if request.scope not in SCOPES:
@@ -131,15 +147,27 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
         for number, file in enumerate(request.files[:MAX_FILES]):
             faults.text(f"files[{number}].name", file.name, required=True)
         faults.text("comment", request.comment, longest=1000)
+        now = parts.clock()
+        activate_at = moment_in(request.activate_at, now, faults) if request.HasField("activate_at") else None
+        if request.list_faults and not request.dry_run:
+            faults.add("list_faults", "goes with dry_run")
         faults.check()
         files = [(file.name, file.content) for file in request.files]
         # Read against the catalogue in force, so that all faults are told at once; the write job checks again.
         rows, institutions = await parts.read(lambda reader: (reader.catalog_rows(), reader.institutions()))
-        imported = await parts.run(lambda: read_catalog(files, rows, institutions))
-        command = ImportCatalog(imported, this.peer, parts.clock(), request.comment, this.request_id)
+        try:
+            imported = await parts.run(lambda: _read(files, rows, institutions, this.peer.institution))
+        except HutongError as error:
+            if not request.list_faults:
+                raise
+            listed = error.issues
+            return await parts.run(lambda: faults_out(listed))
+        command = ImportCatalog(imported, this.peer, now, request.comment, this.request_id)
         done: Imported
         if request.dry_run:
             done = await parts.read(lambda reader: preview(command, reader, check_references, diff))
+        elif activate_at is not None:
+            done = await parts.write(schedule_import(command, activate_at, check_references, diff))
         else:
             done = await parts.write(import_catalog(command, check_references, diff))
             await parts.rules.refresh()
@@ -170,3 +198,16 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
     async def _show(self, code: str, target: catalog_service_pb2.Institution) -> None:
         state: InstitutionState = await self._parts.read(lambda reader: show_institution(code, reader))
         institution_out(target, state, self._parts.clock())
+
+
+def _read(
+    files: Sequence[tuple[str, bytes]],
+    rows: Sequence[CatalogRow],
+    institutions: Sequence[Institution],
+    caller: str,
+) -> CatalogImport:
+    """Reads files for an administrator of `caller`. Raises CATALOG_INVALID, ROLE_NOT_ALLOWED."""
+    imported = read_catalog(files, rows, institutions)
+    if caller != OPERATOR:
+        check_own(imported, caller)
+    return imported

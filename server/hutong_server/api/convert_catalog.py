@@ -1,7 +1,7 @@
 """Institutions and the catalogue between proto and domain."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hutong.v1 import catalog_service_pb2
@@ -9,8 +9,9 @@ from hutong.v1 import catalog_service_pb2
 from hutong_server.api.convert import TIERS, Faults, stamp
 from hutong_server.domain import feed
 from hutong_server.domain.recognition import Institution, Tier
-from hutong_server.domain.report import Instant
+from hutong_server.domain.report import Instant, Issue
 from hutong_server.store.base import CatalogDiff
+from hutong_server.store.base_catalog import CANCELLED, DONE, FAILED, PENDING, CatalogVersion, PendingImport
 from hutong_server.usecases.import_catalog import Imported
 from hutong_server.usecases.institutions import InstitutionState, Scope
 
@@ -22,6 +23,12 @@ CHANGES: Final = {
 SCOPES: Final = {
     catalog_service_pb2.SUSPENSION_SCOPE_ACCESS: Scope.ACCESS,
     catalog_service_pb2.SUSPENSION_SCOPE_QUALITY: Scope.QUALITY,
+}
+PENDING_STATES: Final = {
+    PENDING: catalog_service_pb2.CATALOG_VERSION_STATE_PENDING,
+    CANCELLED: catalog_service_pb2.CATALOG_VERSION_STATE_CANCELLED,
+    FAILED: catalog_service_pb2.CATALOG_VERSION_STATE_FAILED,
+    DONE: catalog_service_pb2.CATALOG_VERSION_STATE_IN_FORCE,
 }
 MAX_CHANGES: Final = 10_000
 MAX_ALLIANCES: Final = 100
@@ -87,13 +94,52 @@ def imported_out(imported: Imported) -> catalog_service_pb2.ImportCatalogRespons
     """What an import changed, or would change."""
     return catalog_service_pb2.ImportCatalogResponse(
         rules_version=imported.version,
-        changes=_changes(imported.changes[:MAX_CHANGES]),
+        changes=changes_out(imported.changes[:MAX_CHANGES]),
         change_count=len(imported.changes),
         entries=imported.entries,
+        pending_id=imported.pending_id.hex(),
     )
 
 
-def _changes(changes: Iterable[CatalogDiff]) -> Iterable[catalog_service_pb2.CatalogChange]:
+def faults_out(issues: Sequence[Issue]) -> catalog_service_pb2.ImportCatalogResponse:
+    """The errors of files."""
+    return catalog_service_pb2.ImportCatalogResponse(
+        faults=(
+            catalog_service_pb2.CatalogFault(place=issue.path, message=issue.message) for issue in issues[:MAX_CHANGES]
+        ),
+        fault_count=len(issues),
+    )
+
+
+def version_out(target: catalog_service_pb2.CatalogVersion, known: CatalogVersion, in_force: int) -> None:
+    """A version."""
+    target.version, target.made_by, target.comment = known.version, known.by, known.comment
+    target.change_count = known.change_count
+    target.state = (
+        catalog_service_pb2.CATALOG_VERSION_STATE_IN_FORCE
+        if known.version == in_force
+        else catalog_service_pb2.CATALOG_VERSION_STATE_FORMER
+    )
+    stamp(target.active_from, known.at)
+    stamp(target.made_at, known.at)
+
+
+def pending_out(target: catalog_service_pb2.CatalogVersion, known: PendingImport) -> None:
+    """An import that waits, or what became of it."""
+    target.version, target.made_by, target.comment = known.version, known.by, known.comment
+    target.change_count, target.pending_id = known.change_count, known.pending_id.hex()
+    target.state = PENDING_STATES[known.state]
+    stamp(target.active_from, known.changed_at if known.state == DONE else known.activate_at)
+    stamp(target.made_at, known.made_at)
+
+
+def ended_out(target: catalog_service_pb2.CatalogVersion, known: PendingImport) -> None:
+    """An import that was cancelled or failed, and why."""
+    pending_out(target, known)
+    target.comment = f"{known.comment} ({known.note})" if known.comment and known.note else known.comment or known.note
+
+
+def changes_out(changes: Iterable[CatalogDiff]) -> Iterable[catalog_service_pb2.CatalogChange]:
     for each in changes:
         yield catalog_service_pb2.CatalogChange(
             change=CHANGES[each.change], kind=each.kind, key=each.key, before=each.before, after=each.after

@@ -5,44 +5,147 @@ from typing import Any
 import grpc
 from hutong.v1 import catalog_service_pb2
 
+from hutong_server.api import call
+from hutong_server.api.convert import Faults, instant
+from hutong_server.api.convert_catalog import MAX_CHANGES, changes_out, ended_out, pending_out, version_out
+from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
 from hutong_server.api.status import refusal
-from hutong_server.domain.errors import Reason
+from hutong_server.catalog import check_references, diff
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.store.base_catalog import CatalogVersion, HistoryPosition
+from hutong_server.usecases.institutions import check_operator
+from hutong_server.usecases.rule_history import (
+    MovePending,
+    RollBack,
+    diff_versions,
+    list_history,
+    move_pending,
+    preview_roll_back,
+    roll_back,
+)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+PAGE, LARGEST_PAGE = 50, 1000
+_LIST = "catalog-versions"
 
 
 class RuleHistoryMethods:
     """See the contract."""
 
     _parts: Parts
+    _pages: Pages
 
     async def ListCatalogVersions(
         self, request: catalog_service_pb2.ListCatalogVersionsRequest, context: Context
     ) -> catalog_service_pb2.ListCatalogVersionsResponse:
         """See the contract."""
-        raise refusal(Reason.METHOD_UNKNOWN)
+        faults = Faults()
+        size = faults.page_size(request.page_size, PAGE, LARGEST_PAGE)
+        faults.check()
+        caller = call.current().peer
+        opened = self._pages.open(_LIST, caller.institution, request.page_token)
+        before = None
+        if opened is not None:
+            version, ended_at, ended_id = opened
+            before = HistoryPosition(int(version), (int(ended_at), bytes.fromhex(ended_id)))
+        history = await self._parts.read(lambda reader: list_history(before, size, reader))
+        response = catalog_service_pb2.ListCatalogVersionsResponse()
+        for waiting in history.waiting:
+            pending_out(response.versions.add(), waiting)
+        for each in history.past:
+            if isinstance(each, CatalogVersion):
+                version_out(response.versions.add(), each, history.in_force)
+            else:
+                ended_out(response.versions.add(), each)
+        if history.next is not None:
+            last, (at, pending_id) = history.next
+            position = (str(last), str(at), pending_id.hex())
+            response.next_page_token = self._pages.seal(_LIST, caller.institution, *position)
+        return response
 
     async def DiffCatalogVersions(
         self, request: catalog_service_pb2.DiffCatalogVersionsRequest, context: Context
     ) -> catalog_service_pb2.DiffCatalogVersionsResponse:
         """See the contract."""
-        raise refusal(Reason.METHOD_UNKNOWN)
+        changes = await self._parts.read(lambda reader: diff_versions(request.from_version, request.to_version, reader))
+        return catalog_service_pb2.DiffCatalogVersionsResponse(
+            changes=changes_out(changes[:MAX_CHANGES]), change_count=len(changes)
+        )
 
     async def ActivateCatalog(
         self, request: catalog_service_pb2.ActivateCatalogRequest, context: Context
     ) -> catalog_service_pb2.ActivateCatalogResponse:
         """See the contract."""
-        raise refusal(Reason.METHOD_UNKNOWN)
+        parts, this = self._parts, call.current()
+        faults = Faults()
+        now = parts.clock()
+        activate_at = moment_in(request.activate_at, now, faults) if request.HasField("activate_at") else None
+        if activate_at is not None and request.cancel:
+            faults.add("cancel", "either a moment or its end")
+        faults.text("comment", request.comment, longest=1000)
+        faults.text("pending_id", request.pending_id, required=True)
+        faults.check()
+        command = MovePending(
+            pending_id_in(request.pending_id),
+            activate_at,
+            request.cancel,
+            request.comment,
+            this.peer,
+            now,
+            this.request_id,
+        )
+        moved = await parts.write(move_pending(command, check_references, diff))
+        await parts.rules.refresh()
+        response = catalog_service_pb2.ActivateCatalogResponse()
+        pending_out(response.version, moved)
+        return response
 
     async def RollBackCatalog(
         self, request: catalog_service_pb2.RollBackCatalogRequest, context: Context
     ) -> catalog_service_pb2.RollBackCatalogResponse:
         """See the contract."""
-        raise refusal(Reason.METHOD_UNKNOWN)
+        parts, this = self._parts, call.current()
+        check_operator(this.peer)
+        faults = Faults()
+        faults.text("comment", request.comment, longest=1000, required=not request.dry_run)
+        faults.check()
+        if request.dry_run:
+            done = await parts.read(lambda reader: preview_roll_back(request.to_version, reader))
+        else:
+            command = RollBack(request.to_version, request.comment, this.peer, parts.clock(), this.request_id)
+            done = await parts.write(roll_back(command))
+            await parts.rules.refresh()
+        return catalog_service_pb2.RollBackCatalogResponse(
+            rules_version=done.version,
+            changes=changes_out(done.changes[:MAX_CHANGES]),
+            change_count=len(done.changes),
+        )
 
     async def ListUnmappedCodes(
         self, request: catalog_service_pb2.ListUnmappedCodesRequest, context: Context
     ) -> catalog_service_pb2.ListUnmappedCodesResponse:
         """See the contract."""
         raise refusal(Reason.METHOD_UNKNOWN)
+
+
+def pending_id_in(text: str) -> bytes:
+    """The id of an import that waits. Raises NOT_FOUND for what cannot be one."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise HutongError(Reason.NOT_FOUND, "no such import") from None
+
+
+def moment_in(given: Any, now: int, faults: Faults) -> int:
+    """The moment at which an import is to be in force: one to come, within ten years."""
+    moment = instant(given, "activate_at", faults)
+    if moment <= now:
+        faults.add("activate_at", "lies in the past; leave it out to have it in force at once")
+    elif moment > now + _FARTHEST:
+        faults.add("activate_at", "lies more than ten years ahead")
+    return moment
+
+
+_FARTHEST = 3653 * 86_400_000

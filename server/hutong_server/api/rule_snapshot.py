@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import TypeVar
 
 from hutong_server.catalog import build_rule_book
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import Reader, Store
 from hutong_server.telemetry import Metrics, log, where
+
+T = TypeVar("T")
 
 
 def read_book(reader: Reader) -> RuleBook:
@@ -45,6 +48,10 @@ class RuleSnapshot:
                 log().info("rules changed", extra={"rules_version": book.version})
                 for call in self._changed:
                     call()
+
+    async def look(self, job: Callable[[Reader], T]) -> T:
+        """A short read that waits behind no call."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._store.read(job))
 
     def _newer(self) -> RuleBook | None:
         if self._store.read(lambda reader: reader.catalog_version()) == self.book.version:

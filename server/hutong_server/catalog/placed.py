@@ -16,6 +16,8 @@ class PlacedImport(CatalogImport):
     """An import that still knows where everything stood."""
 
     places: Mapping[EntryKey, Mapping[Path, Place]] = field(default_factory=dict, compare=False)
+    named: Mapping[tuple[str, str], Place] = field(default_factory=dict, compare=False)
+    """Where each scope was first named."""
     broken: frozenset[EntryKey] = field(default=frozenset(), compare=False)
     """Entries with faults of their own: they may be named, so that one fault is not told twice."""
 

@@ -28,7 +28,7 @@ def read_catalog(
     Raises HutongError (CATALOG_INVALID) with every error, each with its path "file:line:column". With
     `existing_rows` the references are checked as well (see references.check_references).
     """
-    faults = Faults()
+    faults = Faults(files=[name for name, _ in files])
     reading = _Reading(faults)
     for name, content in files:
         for shape, record in _records(name, content, faults, reading):
@@ -46,7 +46,7 @@ class _Reading:
         self.bodies: dict[EntryKey, tuple[Shape, Body]] = {}
         self.places: dict[EntryKey, dict[Path, Place]] = {}
         self.broken: set[EntryKey] = set()
-        self.scopes: set[tuple[str, str]] = set()
+        self.scopes: dict[tuple[str, str], Place] = {}
 
     def add(self, shape: Shape, record: Record) -> None:
         entry = Entry(self.faults)
@@ -64,7 +64,7 @@ class _Reading:
             self.bodies[key] = (shape, body)
             self.places[key] = entry.places
             if shape.part:
-                self.scopes.add((shape.kind, part_of(shape, body)))
+                self.scopes.setdefault((shape.kind, part_of(shape, body)), record.place)
 
     def imported(self) -> PlacedImport:
         self._note_overlaps()
@@ -77,6 +77,7 @@ class _Reading:
             ),
             scopes=tuple(sorted(self.scopes)),
             places=self.places,
+            named=self.scopes,
             broken=frozenset(self.broken),
         )
 
@@ -109,7 +110,7 @@ def _records(name: str, content: bytes, faults: Faults, reading: _Reading) -> It
             known = ", ".join(_CSV)
             faults.add(Place(name, 1, 1), f"the file's name must begin with what it holds: {known}")
             return
-        _note_scope(shape, reading)
+        _note_scope(shape, Place(name, 1, 1), reading)
         for record in read_csv(name, text, lists_of(shape), faults):
             yield shape, record
     elif ending in (".yaml", ".yml"):
@@ -126,7 +127,7 @@ def _sections(name: str, text: str, faults: Faults, reading: _Reading) -> Iterat
             hint = nearest(section, _SECTIONS) or f"; known are {', '.join(_SECTIONS)}"
             faults.add(place, f'unknown section "{section}"{hint}')
             continue
-        _note_scope(shape, reading)
+        _note_scope(shape, place, reading)
         if isinstance(value, Text) and not value.value:
             continue
         # The policy is one; everything else is a list.
@@ -143,9 +144,9 @@ def _sections(name: str, text: str, faults: Faults, reading: _Reading) -> Iterat
             faults.add(value.place, f"{section} must be {'one record' if single else 'a list'}")
 
 
-def _note_scope(shape: Shape, reading: _Reading) -> None:
+def _note_scope(shape: Shape, place: Place, reading: _Reading) -> None:
     if shape is not INSTITUTION and not shape.part:
-        reading.scopes.add((shape.kind, ""))
+        reading.scopes.setdefault((shape.kind, ""), place)
 
 
 def _text(name: str, content: bytes, faults: Faults) -> str | None:

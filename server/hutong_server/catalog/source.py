@@ -1,5 +1,6 @@
 """What a catalogue file says and where: texts, lists and records with their places, whatever the format."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -50,6 +51,8 @@ class Faults:
     """All errors of an import."""
 
     found: list[tuple[Place, str]] = field(default_factory=list)
+    files: Sequence[str] = ()
+    """In the order in which their faults are told."""
 
     def add(self, place: Place, message: str) -> None:
         """Notes an error."""
@@ -59,8 +62,9 @@ class Faults:
         """Raises HutongError (CATALOG_INVALID) with every error noted, if there is one: file by file, top to bottom."""
         if not self.found:
             return
-        files = list(dict.fromkeys(place.file for place, _ in self.found))
-        ordered = sorted(self.found, key=lambda each: (files.index(each[0].file), each[0].line, each[0].column))
+        names = dict.fromkeys((*self.files, *(place.file for place, _ in self.found)))
+        number = {name: count for count, name in enumerate(names)}
+        ordered = sorted(self.found, key=lambda each: (number[each[0].file], each[0].line, each[0].column))
         count = len(ordered)
         raise HutongError(
             Reason.CATALOG_INVALID,

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hutong.v1 import report_pb2 as hutong_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fhutong/v1/patient_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xa4\x01\n\rPatientRecord\x12\x0e\n\x06record\x18\x01 \x01(\t\x12-\n\x0c\x64\x65mographics\x18\x02 \x01(\x0b\x32\x17.hutong.v1.Demographics\x12\x0f\n\x07reports\x18\x03 \x01(\r\x12\x14\n\x0cinstitutions\x18\x04 \x03(\t\x12-\n\topened_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\x06Person\x12)\n\x07records\x18\x01 \x03(\x0b\x32\x18.hutong.v1.PatientRecord\"\xaf\x01\n\x0bPatientStep\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x03(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tundone_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc6\x01\n\nHeldReport\x12\x0c\n\x04held\x18\x01 \x01(\t\x12\x13\n\x0binstitution\x18\x02 \x01(\t\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\x0c\x64\x65mographics\x18\x05 \x01(\x0b\x32\x17.hutong.v1.Demographics\x12%\n\ncandidates\x18\x06 \x03(\x0b\x32\x11.hutong.v1.Person\"?\n\x16ListHeldReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x17ListHeldReportsResponse\x12#\n\x04held\x18\x01 \x03(\x0b\x32\x15.hutong.v1.HeldReport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"F\n\x12ShowPatientRequest\x12\x30\n\nidentifier\x18\x01 \x01(\x0b\x32\x1c.hutong.v1.PatientIdentifier\"`\n\x13ShowPatientResponse\x12\"\n\x07persons\x18\x01 \x03(\x0b\x32\x11.hutong.v1.Person\x12%\n\x05steps\x18\x02 \x03(\x0b\x32\x16.hutong.v1.PatientStep\"F\n\x16PlaceHeldReportRequest\x12\x0c\n\x04held\x18\x01 \x01(\t\x12\x0e\n\x06record\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"?\n\x17PlaceHeldReportResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"K\n\x13LinkPatientsRequest\x12\x0e\n\x06record\x18\x01 \x01(\t\x12\x14\n\x0cother_record\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"<\n\x14LinkPatientsResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"6\n\x14UnlinkPatientRequest\x12\x0e\n\x06record\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"=\n\x15UnlinkPatientResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"6\n\x16UndoPatientStepRequest\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"?\n\x17UndoPatientStepResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"H\n\x15WithholdReportRequest\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0c\n\x04lift\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"<\n\x16WithholdReportResponse\x12\x10\n\x08withheld\x18\x01 \x01(\x08\x12\x10\n\x08notified\x18\x02 \x01(\r2\xe8\x04\n\x0ePatientService\x12X\n\x0fListHeldReports\x12!.hutong.v1.ListHeldReportsRequest\x1a\".hutong.v1.ListHeldReportsResponse\x12L\n\x0bShowPatient\x12\x1d.hutong.v1.ShowPatientRequest\x1a\x1e.hutong.v1.ShowPatientResponse\x12X\n\x0fPlaceHeldReport\x12!.hutong.v1.PlaceHeldReportRequest\x1a\".hutong.v1.PlaceHeldReportResponse\x12O\n\x0cLinkPatients\x12\x1e.hutong.v1.LinkPatientsRequest\x1a\x1f.hutong.v1.LinkPatientsResponse\x12R\n\rUnlinkPatient\x12\x1f.hutong.v1.UnlinkPatientRequest\x1a .hutong.v1.UnlinkPatientResponse\x12X\n\x0fUndoPatientStep\x12!.hutong.v1.UndoPatientStepRequest\x1a\".hutong.v1.UndoPatientStepResponse\x12U\n\x0eWithholdReport\x12 .hutong.v1.WithholdReportRequest\x1a!.hutong.v1.WithholdReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fhutong/v1/patient_service.proto\x12\thutong.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hutong/v1/report.proto\"\xd4\x01\n\rPatientRecord\x12\x0e\n\x06record\x18\x01 \x01(\t\x12-\n\x0c\x64\x65mographics\x18\x02 \x01(\x0b\x32\x17.hutong.v1.Demographics\x12\x0f\n\x07reports\x18\x03 \x01(\r\x12\x14\n\x0cinstitutions\x18\x04 \x03(\t\x12-\n\topened_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\rknown_reports\x18\x06 \x03(\x0b\x32\x17.hutong.v1.RecordReport\"y\n\x0cRecordReport\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x13\n\x0binstitution\x18\x02 \x01(\t\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08withheld\x18\x04 \x01(\x08\"3\n\x06Person\x12)\n\x07records\x18\x01 \x03(\x0b\x32\x18.hutong.v1.PatientRecord\"\xaf\x01\n\x0bPatientStep\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x03(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tundone_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc6\x01\n\nHeldReport\x12\x0c\n\x04held\x18\x01 \x01(\t\x12\x13\n\x0binstitution\x18\x02 \x01(\t\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\x0c\x64\x65mographics\x18\x05 \x01(\x0b\x32\x17.hutong.v1.Demographics\x12%\n\ncandidates\x18\x06 \x03(\x0b\x32\x11.hutong.v1.Person\"?\n\x16ListHeldReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x17ListHeldReportsResponse\x12#\n\x04held\x18\x01 \x03(\x0b\x32\x15.hutong.v1.HeldReport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"F\n\x12ShowPatientRequest\x12\x30\n\nidentifier\x18\x01 \x01(\x0b\x32\x1c.hutong.v1.PatientIdentifier\"`\n\x13ShowPatientResponse\x12\"\n\x07persons\x18\x01 \x03(\x0b\x32\x11.hutong.v1.Person\x12%\n\x05steps\x18\x02 \x03(\x0b\x32\x16.hutong.v1.PatientStep\"F\n\x16PlaceHeldReportRequest\x12\x0c\n\x04held\x18\x01 \x01(\t\x12\x0e\n\x06record\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"?\n\x17PlaceHeldReportResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"K\n\x13LinkPatientsRequest\x12\x0e\n\x06record\x18\x01 \x01(\t\x12\x14\n\x0cother_record\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"<\n\x14LinkPatientsResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"6\n\x14UnlinkPatientRequest\x12\x0e\n\x06record\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"=\n\x15UnlinkPatientResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"6\n\x16UndoPatientStepRequest\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"?\n\x17UndoPatientStepResponse\x12$\n\x04step\x18\x01 \x01(\x0b\x32\x16.hutong.v1.PatientStep\"H\n\x15WithholdReportRequest\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0c\n\x04lift\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"<\n\x16WithholdReportResponse\x12\x10\n\x08withheld\x18\x01 \x01(\x08\x12\x10\n\x08notified\x18\x02 \x01(\r2\xe8\x04\n\x0ePatientService\x12X\n\x0fListHeldReports\x12!.hutong.v1.ListHeldReportsRequest\x1a\".hutong.v1.ListHeldReportsResponse\x12L\n\x0bShowPatient\x12\x1d.hutong.v1.ShowPatientRequest\x1a\x1e.hutong.v1.ShowPatientResponse\x12X\n\x0fPlaceHeldReport\x12!.hutong.v1.PlaceHeldReportRequest\x1a\".hutong.v1.PlaceHeldReportResponse\x12O\n\x0cLinkPatients\x12\x1e.hutong.v1.LinkPatientsRequest\x1a\x1f.hutong.v1.LinkPatientsResponse\x12R\n\rUnlinkPatient\x12\x1f.hutong.v1.UnlinkPatientRequest\x1a .hutong.v1.UnlinkPatientResponse\x12X\n\x0fUndoPatientStep\x12!.hutong.v1.UndoPatientStepRequest\x1a\".hutong.v1.UndoPatientStepResponse\x12U\n\x0eWithholdReport\x12 .hutong.v1.WithholdReportRequest\x1a!.hutong.v1.WithholdReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,41 +34,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hutong.v1.patient_service_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PATIENTRECORD']._serialized_start=104
-  _globals['_PATIENTRECORD']._serialized_end=268
-  _globals['_PERSON']._serialized_start=270
-  _globals['_PERSON']._serialized_end=321
-  _globals['_PATIENTSTEP']._serialized_start=324
-  _globals['_PATIENTSTEP']._serialized_end=499
-  _globals['_HELDREPORT']._serialized_start=502
-  _globals['_HELDREPORT']._serialized_end=700
-  _globals['_LISTHELDREPORTSREQUEST']._serialized_start=702
-  _globals['_LISTHELDREPORTSREQUEST']._serialized_end=765
-  _globals['_LISTHELDREPORTSRESPONSE']._serialized_start=767
-  _globals['_LISTHELDREPORTSRESPONSE']._serialized_end=854
-  _globals['_SHOWPATIENTREQUEST']._serialized_start=856
-  _globals['_SHOWPATIENTREQUEST']._serialized_end=926
-  _globals['_SHOWPATIENTRESPONSE']._serialized_start=928
-  _globals['_SHOWPATIENTRESPONSE']._serialized_end=1024
-  _globals['_PLACEHELDREPORTREQUEST']._serialized_start=1026
-  _globals['_PLACEHELDREPORTREQUEST']._serialized_end=1096
-  _globals['_PLACEHELDREPORTRESPONSE']._serialized_start=1098
-  _globals['_PLACEHELDREPORTRESPONSE']._serialized_end=1161
-  _globals['_LINKPATIENTSREQUEST']._serialized_start=1163
-  _globals['_LINKPATIENTSREQUEST']._serialized_end=1238
-  _globals['_LINKPATIENTSRESPONSE']._serialized_start=1240
-  _globals['_LINKPATIENTSRESPONSE']._serialized_end=1300
-  _globals['_UNLINKPATIENTREQUEST']._serialized_start=1302
-  _globals['_UNLINKPATIENTREQUEST']._serialized_end=1356
-  _globals['_UNLINKPATIENTRESPONSE']._serialized_start=1358
-  _globals['_UNLINKPATIENTRESPONSE']._serialized_end=1419
-  _globals['_UNDOPATIENTSTEPREQUEST']._serialized_start=1421
-  _globals['_UNDOPATIENTSTEPREQUEST']._serialized_end=1475
-  _globals['_UNDOPATIENTSTEPRESPONSE']._serialized_start=1477
-  _globals['_UNDOPATIENTSTEPRESPONSE']._serialized_end=1540
-  _globals['_WITHHOLDREPORTREQUEST']._serialized_start=1542
-  _globals['_WITHHOLDREPORTREQUEST']._serialized_end=1614
-  _globals['_WITHHOLDREPORTRESPONSE']._serialized_start=1616
-  _globals['_WITHHOLDREPORTRESPONSE']._serialized_end=1676
-  _globals['_PATIENTSERVICE']._serialized_start=1679
-  _globals['_PATIENTSERVICE']._serialized_end=2295
+  _globals['_PATIENTRECORD']._serialized_end=316
+  _globals['_RECORDREPORT']._serialized_start=318
+  _globals['_RECORDREPORT']._serialized_end=439
+  _globals['_PERSON']._serialized_start=441
+  _globals['_PERSON']._serialized_end=492
+  _globals['_PATIENTSTEP']._serialized_start=495
+  _globals['_PATIENTSTEP']._serialized_end=670
+  _globals['_HELDREPORT']._serialized_start=673
+  _globals['_HELDREPORT']._serialized_end=871
+  _globals['_LISTHELDREPORTSREQUEST']._serialized_start=873
+  _globals['_LISTHELDREPORTSREQUEST']._serialized_end=936
+  _globals['_LISTHELDREPORTSRESPONSE']._serialized_start=938
+  _globals['_LISTHELDREPORTSRESPONSE']._serialized_end=1025
+  _globals['_SHOWPATIENTREQUEST']._serialized_start=1027
+  _globals['_SHOWPATIENTREQUEST']._serialized_end=1097
+  _globals['_SHOWPATIENTRESPONSE']._serialized_start=1099
+  _globals['_SHOWPATIENTRESPONSE']._serialized_end=1195
+  _globals['_PLACEHELDREPORTREQUEST']._serialized_start=1197
+  _globals['_PLACEHELDREPORTREQUEST']._serialized_end=1267
+  _globals['_PLACEHELDREPORTRESPONSE']._serialized_start=1269
+  _globals['_PLACEHELDREPORTRESPONSE']._serialized_end=1332
+  _globals['_LINKPATIENTSREQUEST']._serialized_start=1334
+  _globals['_LINKPATIENTSREQUEST']._serialized_end=1409
+  _globals['_LINKPATIENTSRESPONSE']._serialized_start=1411
+  _globals['_LINKPATIENTSRESPONSE']._serialized_end=1471
+  _globals['_UNLINKPATIENTREQUEST']._serialized_start=1473
+  _globals['_UNLINKPATIENTREQUEST']._serialized_end=1527
+  _globals['_UNLINKPATIENTRESPONSE']._serialized_start=1529
+  _globals['_UNLINKPATIENTRESPONSE']._serialized_end=1590
+  _globals['_UNDOPATIENTSTEPREQUEST']._serialized_start=1592
+  _globals['_UNDOPATIENTSTEPREQUEST']._serialized_end=1646
+  _globals['_UNDOPATIENTSTEPRESPONSE']._serialized_start=1648
+  _globals['_UNDOPATIENTSTEPRESPONSE']._serialized_end=1711
+  _globals['_WITHHOLDREPORTREQUEST']._serialized_start=1713
+  _globals['_WITHHOLDREPORTREQUEST']._serialized_end=1785
+  _globals['_WITHHOLDREPORTRESPONSE']._serialized_start=1787
+  _globals['_WITHHOLDREPORTRESPONSE']._serialized_end=1847
+  _globals['_PATIENTSERVICE']._serialized_start=1850
+  _globals['_PATIENTSERVICE']._serialized_end=2466
 # @@protoc_insertion_point(module_scope)

@@ -11,18 +11,32 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PatientRecord(_message.Message):
-    __slots__ = ("record", "demographics", "reports", "institutions", "opened_at")
+    __slots__ = ("record", "demographics", "reports", "institutions", "opened_at", "known_reports")
     RECORD_FIELD_NUMBER: _ClassVar[int]
     DEMOGRAPHICS_FIELD_NUMBER: _ClassVar[int]
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     INSTITUTIONS_FIELD_NUMBER: _ClassVar[int]
     OPENED_AT_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_REPORTS_FIELD_NUMBER: _ClassVar[int]
     record: str
     demographics: _report_pb2.Demographics
     reports: int
     institutions: _containers.RepeatedScalarFieldContainer[str]
     opened_at: _timestamp_pb2.Timestamp
-    def __init__(self, record: _Optional[str] = ..., demographics: _Optional[_Union[_report_pb2.Demographics, _Mapping]] = ..., reports: _Optional[int] = ..., institutions: _Optional[_Iterable[str]] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    known_reports: _containers.RepeatedCompositeFieldContainer[RecordReport]
+    def __init__(self, record: _Optional[str] = ..., demographics: _Optional[_Union[_report_pb2.Demographics, _Mapping]] = ..., reports: _Optional[int] = ..., institutions: _Optional[_Iterable[str]] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_reports: _Optional[_Iterable[_Union[RecordReport, _Mapping]]] = ...) -> None: ...
+
+class RecordReport(_message.Message):
+    __slots__ = ("report_id", "institution", "received_at", "withheld")
+    REPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTITUTION_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    report_id: str
+    institution: str
+    received_at: _timestamp_pb2.Timestamp
+    withheld: bool
+    def __init__(self, report_id: _Optional[str] = ..., institution: _Optional[str] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., withheld: _Optional[bool] = ...) -> None: ...
 
 class Person(_message.Message):
     __slots__ = ("records",)

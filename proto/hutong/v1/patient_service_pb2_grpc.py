@@ -137,7 +137,8 @@ class PatientServiceServicer:
     def WithholdReport(self, request, context):
         """Hides one report at once from every answer, or shows it again.
 
-        Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
+        Role: admin. Idempotent. Institutions that relied on it get a notice when it is hidden. What its source sends
+        meanwhile is kept, and does not show it. NOT_FOUND for an unknown report.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,7 +69,8 @@ class PatientServiceStub:
     WithholdReport: _grpc.UnaryUnaryMultiCallable[_patient_service_pb2.WithholdReportRequest, _patient_service_pb2.WithholdReportResponse]
     """Hides one report at once from every answer, or shows it again.
 
-    Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
+    Role: admin. Idempotent. Institutions that relied on it get a notice when it is hidden. What its source sends
+    meanwhile is kept, and does not show it. NOT_FOUND for an unknown report.
     """
 
 @_typing.type_check_only
@@ -113,7 +114,8 @@ class PatientServiceAsyncStub(PatientServiceStub):
     WithholdReport: _aio.UnaryUnaryMultiCallable[_patient_service_pb2.WithholdReportRequest, _patient_service_pb2.WithholdReportResponse]  # type: ignore[assignment]
     """Hides one report at once from every answer, or shows it again.
 
-    Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
+    Role: admin. Idempotent. Institutions that relied on it get a notice when it is hidden. What its source sends
+    meanwhile is kept, and does not show it. NOT_FOUND for an unknown report.
     """
 
 class PatientServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -196,7 +198,8 @@ class PatientServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_patient_service_pb2.WithholdReportResponse, _abc.Awaitable[_patient_service_pb2.WithholdReportResponse]]:
         """Hides one report at once from every answer, or shows it again.
 
-        Role: admin. Idempotent. Institutions that relied on it get a notice. NOT_FOUND for an unknown report.
+        Role: admin. Idempotent. Institutions that relied on it get a notice when it is hidden. What its source sends
+        meanwhile is kept, and does not show it. NOT_FOUND for an unknown report.
         """
 
 def add_PatientServiceServicer_to_server(servicer: PatientServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -174,7 +174,10 @@ class ReuseServiceServicer:
     def WatchNotices(self, request, context):
         """Streams notices about reports that the institution relied on, each until it is acknowledged.
 
-        Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+        Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged. A notice about
+        results that the patient withholds from the institution does not exist; when the consent changes, it comes as
+        the newest. A sign of life follows what is known at the beginning, and then every 30 s in which nothing is sent.
+        Ends with UNAVAILABLE when the server drains, DEADLINE_EXCEEDED for a caller that does not read.
         INVALID_ARGUMENT for a resume token of another institution.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -184,7 +187,8 @@ class ReuseServiceServicer:
     def ListNotices(self, request, context):
         """Lists notices.
 
-        Role: emr. Oldest first. Pages follow AIP-158.
+        Role: emr. Oldest first. Pages follow AIP-158; one may be shorter than asked for. INVALID_ARGUMENT for a page
+        token that is not one of this list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,7 +197,8 @@ class ReuseServiceServicer:
     def AcknowledgeNotice(self, request, context):
         """Acknowledges a notice: it is not delivered again.
 
-        Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+        Role: emr. Idempotent: the first acknowledgment stands. NOT_FOUND for a notice of another institution, and for one
+        about results that the patient withholds by now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -85,18 +85,23 @@ class ReuseServiceStub:
     WatchNotices: _grpc.UnaryStreamMultiCallable[_reuse_service_pb2.WatchNoticesRequest, _reuse_service_pb2.WatchNoticesResponse]
     """Streams notices about reports that the institution relied on, each until it is acknowledged.
 
-    Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+    Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged. A notice about
+    results that the patient withholds from the institution does not exist; when the consent changes, it comes as
+    the newest. A sign of life follows what is known at the beginning, and then every 30 s in which nothing is sent.
+    Ends with UNAVAILABLE when the server drains, DEADLINE_EXCEEDED for a caller that does not read.
     INVALID_ARGUMENT for a resume token of another institution.
     """
     ListNotices: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.ListNoticesRequest, _reuse_service_pb2.ListNoticesResponse]
     """Lists notices.
 
-    Role: emr. Oldest first. Pages follow AIP-158.
+    Role: emr. Oldest first. Pages follow AIP-158; one may be shorter than asked for. INVALID_ARGUMENT for a page
+    token that is not one of this list.
     """
     AcknowledgeNotice: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.AcknowledgeNoticeRequest, _reuse_service_pb2.AcknowledgeNoticeResponse]
     """Acknowledges a notice: it is not delivered again.
 
-    Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+    Role: emr. Idempotent: the first acknowledgment stands. NOT_FOUND for a notice of another institution, and for one
+    about results that the patient withholds by now.
     """
     GetTrend: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.GetTrendRequest, _reuse_service_pb2.GetTrendResponse]
     """One item of one patient across institutions over time.
@@ -167,18 +172,23 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
     WatchNotices: _aio.UnaryStreamMultiCallable[_reuse_service_pb2.WatchNoticesRequest, _reuse_service_pb2.WatchNoticesResponse]  # type: ignore[assignment]
     """Streams notices about reports that the institution relied on, each until it is acknowledged.
 
-    Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+    Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged. A notice about
+    results that the patient withholds from the institution does not exist; when the consent changes, it comes as
+    the newest. A sign of life follows what is known at the beginning, and then every 30 s in which nothing is sent.
+    Ends with UNAVAILABLE when the server drains, DEADLINE_EXCEEDED for a caller that does not read.
     INVALID_ARGUMENT for a resume token of another institution.
     """
     ListNotices: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.ListNoticesRequest, _reuse_service_pb2.ListNoticesResponse]  # type: ignore[assignment]
     """Lists notices.
 
-    Role: emr. Oldest first. Pages follow AIP-158.
+    Role: emr. Oldest first. Pages follow AIP-158; one may be shorter than asked for. INVALID_ARGUMENT for a page
+    token that is not one of this list.
     """
     AcknowledgeNotice: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.AcknowledgeNoticeRequest, _reuse_service_pb2.AcknowledgeNoticeResponse]  # type: ignore[assignment]
     """Acknowledges a notice: it is not delivered again.
 
-    Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+    Role: emr. Idempotent: the first acknowledgment stands. NOT_FOUND for a notice of another institution, and for one
+    about results that the patient withholds by now.
     """
     GetTrend: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.GetTrendRequest, _reuse_service_pb2.GetTrendResponse]  # type: ignore[assignment]
     """One item of one patient across institutions over time.
@@ -288,7 +298,10 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_reuse_service_pb2.WatchNoticesResponse], _abc.AsyncIterator[_reuse_service_pb2.WatchNoticesResponse]]:
         """Streams notices about reports that the institution relied on, each until it is acknowledged.
 
-        Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged.
+        Role: emr. Oldest first; a reconnect without resume_token repeats what was not acknowledged. A notice about
+        results that the patient withholds from the institution does not exist; when the consent changes, it comes as
+        the newest. A sign of life follows what is known at the beginning, and then every 30 s in which nothing is sent.
+        Ends with UNAVAILABLE when the server drains, DEADLINE_EXCEEDED for a caller that does not read.
         INVALID_ARGUMENT for a resume token of another institution.
         """
 
@@ -300,7 +313,8 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reuse_service_pb2.ListNoticesResponse, _abc.Awaitable[_reuse_service_pb2.ListNoticesResponse]]:
         """Lists notices.
 
-        Role: emr. Oldest first. Pages follow AIP-158.
+        Role: emr. Oldest first. Pages follow AIP-158; one may be shorter than asked for. INVALID_ARGUMENT for a page
+        token that is not one of this list.
         """
 
     @_abc_1.abstractmethod
@@ -311,7 +325,8 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reuse_service_pb2.AcknowledgeNoticeResponse, _abc.Awaitable[_reuse_service_pb2.AcknowledgeNoticeResponse]]:
         """Acknowledges a notice: it is not delivered again.
 
-        Role: emr. Idempotent. NOT_FOUND for a notice of another institution.
+        Role: emr. Idempotent: the first acknowledgment stands. NOT_FOUND for a notice of another institution, and for one
+        about results that the patient withholds by now.
         """
 
     @_abc_1.abstractmethod

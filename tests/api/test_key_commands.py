@@ -64,6 +64,7 @@ async def test_keys_are_exchanged_under_a_server_that_goes_on(
         assert sorted(states) == sorted(
             [
                 ["digest", "current"],
+                ["digest", "chained"],
                 *([purpose, state] for purpose in ("seal", "token", "ids") for state in ("current", "retired")),
             ]
         )

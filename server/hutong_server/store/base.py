@@ -368,6 +368,9 @@ class Reader(CatalogReader, CertificateReader, NoticeReader, DecisionReader, Sta
     def token_uses(self) -> dict[int, tuple[int, int]]:
         """Token key → (tokens, those of them that cannot be made again because their identifier is not kept)."""
 
+    def name_uses(self, first: int) -> dict[int, int]:
+        """Digest key → names of reports under it; `first` is the number of the first key, whose names do not say it."""
+
     def accesses(self, keys: Sequence[PatientKey], since: Instant, before: LeafPlace, limit: int) -> list[Leaf]:
         """What is in the ledger under these keys, publishes left out, newest first."""
 
@@ -426,6 +429,9 @@ class Writer(Reader, CatalogWriter, CertificateWriter, NoticeWriter, DecisionWri
     def retoken(self, key: int, after: tuple[object, ...] | None, limit: int) -> Swept:
         """Makes anew, under the token key of this number, tokens of other keys whose identifier is kept."""
 
+    def rename(self, key: int, after: tuple[object, ...] | None, limit: int) -> Swept:
+        """Makes anew, under the digest key of this number, names of reports under others."""
+
     def retoken_held(self, key: int, after: tuple[object, ...] | None, limit: int) -> Swept:
         """The same for the tokens that held reports came with."""
 
@@ -446,6 +452,10 @@ class PatientToken(bytes):
         made = cls(token)
         made.identifier, made.key, made.also = identifier, key, also
         return made
+
+
+class ReportName(PatientToken):
+    """The keyed name of a report's identity. `also`: its names under the other keys that count."""
 
 
 class StoreUnavailable(Exception):
@@ -551,7 +561,16 @@ class Tokens(Protocol):
         """What stands for a token in digests: stays the same when the token key is exchanged."""
 
     def digest(self, purpose: str, *parts: str) -> bytes:
-        """Keyed digest (32 bytes) of the parts, apart from that of every other purpose."""
+        """Keyed digest (32 bytes) of the parts, apart from that of every other purpose. Never changes."""
+
+    def passing(self, purpose: str, *parts: str) -> bytes:
+        """The same under the digest key of now: for what need not be known again once that is exchanged."""
+
+    def name(self, purpose: str, *parts: str) -> ReportName:
+        """The name of a report's identity under the digest key of now."""
+
+    def renamed(self, name: bytes) -> bytes:
+        """What a name of before is under the digest key of now."""
 
 
 class Ids(Protocol):

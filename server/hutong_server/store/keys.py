@@ -104,6 +104,12 @@ def sealed_anything(tx: Transaction) -> bool:
     return any(tx.row(each, limit=1) is not None for each in _ANYTHING)
 
 
+def key_state(tx: Transaction, number: int) -> str | None:
+    """State of a key; None in a store that has none of this number."""
+    row = tx.row(_STATE, of_number=number)
+    return row[0] if row else None
+
+
 def put_tokens(tx: Transaction, patient_key: bytes, tokens: Iterable[bytes]) -> None:
     """Lets tokens lead to a record: under the token key of now, and no longer under a former one.
 
@@ -114,8 +120,7 @@ def put_tokens(tx: Transaction, patient_key: bytes, tokens: Iterable[bytes]) -> 
         number: int | None = None
         if isinstance(token, PatientToken):
             number = token.key
-            state = tx.row(_STATE, of_number=number)
-            if state is not None and state[0] in ("closed", "retired"):
+            if key_state(tx, number) in ("closed", "retired"):
                 raise StoreUnavailable("the token key was exchanged")
             identifier = tx.sealer.seal(token.identifier, token_context(token, patient_key))
             for other in token.also:

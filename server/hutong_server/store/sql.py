@@ -16,6 +16,7 @@ from hutong_server.store import notices as _notices
 from hutong_server.store import patients as _patients
 from hutong_server.store import prompts as _prompts
 from hutong_server.store import reliances as _reliances
+from hutong_server.store import report_names as _names
 from hutong_server.store import reports as _reports
 from hutong_server.store import resealing as _resealing
 from hutong_server.store import statistics_counts as _counts
@@ -55,7 +56,8 @@ class SqlReader(Transaction):
     hidden_report = _reports.hidden_report
     document = _reports.document
     versions = _reports.versions
-    identity = _reports.identity
+    identity = _names.identity
+    name_uses = _names.name_uses
     identity_of = _reports.identity_of
     institution_counts = _reports.institution_counts
     held = _held.held
@@ -191,6 +193,7 @@ class SqlWriter(SqlReader):
     put_data_key = _keys.put_data_key
     remove_data_key = _keys.remove_data_key
     retoken = _keys.retoken
+    rename = _names.rename
     retoken_held = _held.retoken_held
     reseal = _resealing.reseal
     put_prompt = _prompts.put_prompt

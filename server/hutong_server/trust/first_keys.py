@@ -11,11 +11,10 @@ from hutong_server.trust.key_ring import KeyRing
 from hutong_server.trust.keys import UnsafeKey, read_key_file
 from hutong_server.trust.sealing import FIRST_SEAL_KEY, SealKey
 from hutong_server.trust.suites import AES, SUITES, Suite
-from hutong_server.trust.tokens import FIRST_TOKEN_KEY
+from hutong_server.trust.tokens import FIRST_DIGEST_KEY, FIRST_TOKEN_KEY
 from hutong_server.trust.wrapping import wrapped
 
 LOCK = b"keys of the store"
-_DIGEST_KEY = 3
 _IDS_KEY = 4
 
 
@@ -80,6 +79,6 @@ def _first(kek: bytes, token: bytes, seal: bytes, suite: Suite, now: Instant) ->
     return [
         key(FIRST_SEAL_KEY, "seal", seal),
         key(FIRST_TOKEN_KEY, "token", token),
-        key(_DIGEST_KEY, "digest", token),
+        key(FIRST_DIGEST_KEY, "digest", token),
         key(_IDS_KEY, "ids", seal),
     ]

@@ -15,7 +15,7 @@ from hutong_server.trust.ids import KeyedIds, id_cipher
 from hutong_server.trust.keys import UnsafeKey, read_key_file
 from hutong_server.trust.sealing import KeyedSealer, SealKey
 from hutong_server.trust.suites import SUITES
-from hutong_server.trust.tokens import KeyedTokens, TokenKey
+from hutong_server.trust.tokens import FIRST_DIGEST_KEY, KeyedTokens, NameKey, TokenKey
 from hutong_server.trust.wrapping import unwrapped
 
 LEASE = 5.0
@@ -24,6 +24,8 @@ POLL = 1.0
 IDS_OPEN = 30 * 86_400_000
 """Milliseconds for which an id that was handed out opens after its key was exchanged."""
 _MISSING_PAUSE = 1.0
+_ALSO = ("coming", "former", "closed")
+"""States of keys under which something may stand, or soon will, beside the current one."""
 
 
 class KeyRing:
@@ -102,10 +104,18 @@ class KeyRing:
         def made(key: DataKey) -> TokenKey:
             return TokenKey.of(key.number, SUITES[key.suite], self._materials[key.number])
 
-        others = [key for key in keys if key.purpose == "token" and key.state in ("coming", "former", "closed")]
-        digest = _current(keys, "digest")
+        others = [key for key in keys if key.purpose == "token" and key.state in _ALSO]
+        digests = sorted((key for key in keys if key.purpose == "digest"), key=lambda key: key.number)
+        if not digests or digests[0].number != FIRST_DIGEST_KEY:
+            raise UnsafeKey("the store lacks its first key to digest with")
+        first, *later = digests
         self.tokens.use(
-            made(_current(keys, "token")), [*map(made, others)], SUITES[digest.suite], self._materials[digest.number]
+            made(_current(keys, "token")), [*map(made, others)], SUITES[first.suite], self._materials[first.number]
+        )
+        self.tokens.use_names(
+            [NameKey.of(key.number, SUITES[key.suite], self._materials[key.number]) for key in later],
+            _current(keys, "digest").number,
+            [key.number for key in digests if key.state in _ALSO],
         )
 
     def _use_ids(self, keys: tuple[DataKey, ...]) -> None:

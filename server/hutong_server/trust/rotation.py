@@ -20,6 +20,7 @@ from hutong_server.trust.key_ring import IDS_OPEN, KeyRing
 from hutong_server.trust.keys import KEY_SIZE, create_key_file, read_key_file
 from hutong_server.trust.sealing import FIRST_SEAL_KEY
 from hutong_server.trust.suites import SUITES, Suite
+from hutong_server.trust.tokens import FIRST_DIGEST_KEY
 from hutong_server.trust.wrapping import kek_id as _kek_id
 from hutong_server.trust.wrapping import wrapped
 
@@ -49,12 +50,21 @@ class KeyUse:
 
 def key_uses(store: Store) -> list[KeyUse]:
     """Every key of the store, by number. Looks through all tables."""
-    keys, seals, tokens = store.read(lambda reader: (reader.data_keys(), reader.seal_uses(), reader.token_uses()))
+    keys, seals, tokens, names = store.read(
+        lambda reader: (
+            reader.data_keys(),
+            reader.seal_uses(),
+            reader.token_uses(),
+            reader.name_uses(FIRST_DIGEST_KEY),
+        )
+    )
     uses: dict[int, dict[str, int]] = {key.number: {} for key in keys}
     for prefix, places in seals.items():
         of = uses.setdefault(seal_key_of(prefix), {})
         for place, count in places.items():
             of[place] = of.get(place, 0) + count
+    for number, count in names.items():
+        uses.setdefault(number, {})["identity.key"] = count
     for number, (count, _) in tokens.items():
         uses.setdefault(number, {})["patient_token.token"] = count
     return [KeyUse(key, uses[key.number], tokens.get(key.number, (0, 0))[1]) for key in keys]
@@ -82,9 +92,11 @@ class Rotation:
             self._finish_seals()
 
     def tokens(self) -> None:
-        """A new token key, under which every token is made anew whose identifier is kept."""
-        if not self._went_on(("token",), self._finish_tokens):
-            self._exchange(("token",))
+        """A new token key, under which every token is made anew whose identifier is kept; and a new digest key, under
+        which the names of reports are made anew.
+        """
+        if not self._went_on(("token", "digest"), self._finish_tokens):
+            self._exchange(("token", "digest"))
             self._finish_tokens()
 
     def _went_on(self, purposes: tuple[str, ...], finish: Callable[[], bool]) -> bool:
@@ -111,19 +123,25 @@ class Rotation:
 
     def _finish_tokens(self) -> bool:
         changed, held = self._sweep_tokens()
-        former = [use for use in key_uses(self.store) if use.key.purpose == "token" and use.key.state == "former"]
+        changed += self._sweep_names()
+        uses = key_uses(self.store)
+        former = [use for use in uses if use.key.purpose == "token" and use.key.state == "former"]
         for use in former:
             if use.stuck:
                 self.say(f"key {use.key.number}: {use.stuck} tokens wait for the next report of their patient")
         if held:
             self.say(f"{held} held reports have tokens that cannot be made again: the former key stays")
-        closed = [key for key in self._keys() if key.purpose == "token" and key.state == "closed"]
+        closed = [key for key in self._keys() if key.purpose in ("token", "digest") and key.state == "closed"]
         closed += [self._set(use.key, "closed") for use in former if not use.uses and not held]
+        names = [use for use in uses if use.key.purpose == "digest" and use.key.state == "former"]
+        closed += [self._set(use.key, "closed") for use in names if not use.uses]
         if closed:
-            self._wait("until nothing is on its way under the former token key")
+            self._wait("until nothing is on its way under the former keys")
             self._sweep_tokens()
+            self._sweep_names()
             for key in closed:
-                self._set(key, "retired")
+                # Later names are made of those under earlier digest keys: such a key is needed for ever.
+                self._set(key, "chained" if key.purpose == "digest" else "retired")
         return bool(changed or closed)
 
     def wrap_anew(self) -> None:
@@ -264,6 +282,21 @@ class Rotation:
             if not tokens.changed and not held.changed:
                 return everything, held.broken
 
+    def _sweep_names(self) -> int:
+        """Until a walk finds nothing to change: names changed."""
+        current = self.ring.tokens.current_name
+        everything = 0
+        while True:
+            uses = self.store.read(lambda reader: reader.name_uses(FIRST_DIGEST_KEY))
+            total = sum(count for number, count in uses.items() if number != current)
+            if not total:
+                return everything
+            walked = self._walk("names of reports made anew", total, partial(_rename, current))
+            everything += walked.changed
+            if not walked.changed:
+                self.say(f"{walked.broken} reports have two names: the former digest key stays")
+                return everything
+
     def _walk(self, what: str, total: int, step: _Step) -> Swept:
         after: tuple[object, ...] | None = None
         changed = broken = 0
@@ -315,6 +348,10 @@ def _reseal(place: str, prefix: bytes, after: _After, limit: int, writer: Writer
 
 def _retoken(key: int, after: _After, limit: int, writer: Writer) -> Swept:
     return writer.retoken(key, after, limit)
+
+
+def _rename(key: int, after: _After, limit: int, writer: Writer) -> Swept:
+    return writer.rename(key, after, limit)
 
 
 def _retoken_held(key: int, after: _After, limit: int, writer: Writer) -> Swept:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from hutong_server.store.base import PatientToken
+from hutong_server.store.base import PatientToken, ReportName
 from hutong_server.trust.suites import AES, Suite
 
 FIRST_TOKEN_KEY = 2
@@ -11,6 +11,12 @@ FIRST_TOKEN_KEY = 2
 
 _PATIENT = "hutong patient tokens 1"
 _DIGEST = "hutong digests 1"
+_NAME = "hutong report names 1"
+FIRST_DIGEST_KEY = 3
+"""Number of the digest key that was read from the token key file."""
+_NUMBER = 2
+"""Bytes before a name that say its key; a name under the first key has none."""
+_PLAIN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,22 @@ class TokenKey:
         return self.suite.mac(self.key, message)
 
 
+@dataclass(frozen=True, slots=True)
+class NameKey:
+    """A digest key after the first. A name under it is made of the name under the key before it, so that names can be
+    made anew without what they were made of. To make one, every key before is needed: a leak of some tells nothing.
+    """
+
+    number: int
+    suite: Suite
+    key: bytes
+
+    @classmethod
+    def of(cls, number: int, suite: Suite, material: bytes) -> "NameKey":
+        """Derives what makes names."""
+        return cls(number, suite, suite.derive(material, _NAME))
+
+
 class KeyedTokens:
     """Tokens of store/base.py: HMAC over the parts, each with its length, apart by purpose.
 
@@ -45,12 +67,25 @@ class KeyedTokens:
         self._looked_for: tuple[TokenKey, tuple[TokenKey, ...]]
         self._lasting: TokenKey
         self._digest_key = b""
+        self._names: tuple[tuple[NameKey, ...], int, tuple[int, ...]] = (), FIRST_DIGEST_KEY, ()
 
     def use(self, current: TokenKey, others: Sequence[TokenKey], digest_suite: Suite, digest_material: bytes) -> None:
         """From now on tokens are made under `current`, and looked for under `others` too."""
         self._lasting = TokenKey.of(FIRST_TOKEN_KEY, digest_suite, digest_material)
         self._digest_key = digest_suite.derive(digest_material, _DIGEST)
         self._looked_for = current, tuple(others)
+
+    def use_names(self, keys: Sequence[NameKey], current: int, others: Sequence[int]) -> None:
+        """From now on names are made under the digest key `current`, and looked for under `others` too.
+
+        `keys` are all after the first, in the order in which they came.
+        """
+        self._names = tuple(keys), current, tuple(others)
+
+    @property
+    def current_name(self) -> int:
+        """Number of the key under which names are made."""
+        return self._names[1]
 
     @property
     def current(self) -> int:
@@ -80,6 +115,43 @@ class KeyedTokens:
         """See Tokens."""
         self._fresh()
         return self._lasting.suite.mac(self._digest_key, _message((purpose, *parts)))
+
+    def passing(self, purpose: str, *parts: str) -> bytes:
+        """See Tokens."""
+        found, (keys, current, _) = self.digest(purpose, *parts), self._names
+        for key in keys:
+            if key.number <= current:
+                found = key.suite.mac(key.key, found)
+        return found
+
+    def name(self, purpose: str, *parts: str) -> ReportName:
+        """See Tokens."""
+        first, (keys, current, others) = self.digest(purpose, *parts), self._names
+        names = {FIRST_DIGEST_KEY: first, **_further(first, keys)}
+        made = ReportName(names[current])
+        made.identifier, made.key, made.also = b"", current, tuple([names[number] for number in others])
+        return made
+
+    def renamed(self, name: bytes) -> bytes:
+        """See Tokens."""
+        keys, current, _ = self._names
+        under, inner = _under(name), name if len(name) == _PLAIN else name[_NUMBER:]
+        later = _further(inner, [key for key in keys if under < key.number <= current])
+        return later.get(current, name)
+
+
+def _under(name: bytes) -> int:
+    """Number of the digest key of a name."""
+    return FIRST_DIGEST_KEY if len(name) == _PLAIN else int.from_bytes(name[:_NUMBER], "big")
+
+
+def _further(name: bytes, keys: Iterable[NameKey]) -> dict[int, bytes]:
+    """What becomes of a name under one key after the other."""
+    found = {}
+    for key in keys:
+        name = key.suite.mac(key.key, name)
+        found[key.number] = key.number.to_bytes(_NUMBER, "big") + name
+    return found
 
 
 class HmacTokens(KeyedTokens):

@@ -98,7 +98,7 @@ def shadow_keys(patient: Sequence[bytes], tokens: Tokens) -> tuple[PatientKey, .
     """Keys for somebody of whom the registry has no record, one for each token: they lead to nothing, and let such a
     patient be looked up and recorded as any other.
     """
-    return tuple(tokens.digest("nobody", tokens.lasting(token).hex())[:16] for token in patient)
+    return tuple(tokens.passing("nobody", tokens.lasting(token).hex())[:16] for token in patient)
 
 
 def encounter_of(institution: str, encounter: str, tokens: Tokens) -> bytes:

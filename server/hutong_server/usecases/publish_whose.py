@@ -162,7 +162,7 @@ def _patient_tokens(
 
 def _identity_key(reading: Report | Withdrawal, own: str, patient: Sequence[bytes], tokens: Tokens) -> bytes:
     if reading.identity_value:
-        return tokens.digest("report", own, reading.identity_system, reading.identity_value)
+        return tokens.name("report", own, reading.identity_system, reading.identity_value)
     parts = reading.derived_identity
     if parts and parts[0] == "facts":
         # Facts alone are not unique among patients; the identifiers are, and without them what is said of the person:
@@ -170,7 +170,7 @@ def _identity_key(reading: Report | Withdrawal, own: str, patient: Sequence[byte
         said = reading.demographics
         whom = [tokens.lasting(token).hex() for token in patient] or [*said.names, said.birth_date, said.sex]
         parts = (*parts, *sorted(whom))
-    return tokens.digest("report-derived", own, *parts)
+    return tokens.name("report-derived", own, *parts)
 
 
 def _foreign_performers(report: Report, own: str, now: Instant, book: RuleBook) -> list[Issue]:

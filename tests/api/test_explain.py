@@ -113,3 +113,27 @@ async def test_the_same_steps_are_in_a_chart_when_asked_for(site: Site, serials:
 async def test_the_item_is_asked_for(site: Site, serials: Iterator[int]) -> None:
     found = await refused(ask(site, person(next(serials)), ""))
     assert (found.code, found.paths) == ("INVALID_ARGUMENT", ("item",))
+
+
+async def test_what_was_decided_in_the_visit_is_explained(site: Site, serials: Iterator[int]) -> None:
+    patient = person(next(serials))
+    await site.publishing("H1").PublishReport(publish(lab_report(f"explained-{id(patient)}", patient)), timeout=10)
+    opened = await site.asking("H2").OpenChart(chart(patient, "explain-4"), timeout=10)
+    decision = reuse_service_pb2.Decision(
+        prompt_id=opened.prompt_id,
+        item="LAB-K",
+        kind=reuse_service_pb2.DECISION_KIND_RECOGNIZED,
+        decided_at=opened.judged_at,
+    )
+    request = reuse_service_pb2.RecordDecisionsRequest(context=context(), decisions=[decision])
+    answer = await site.asking("H2").RecordDecisions(request, timeout=10)
+    assert answer.results[0].outcome == reuse_service_pb2.DECISION_OUTCOME_RECORDED
+    (decided,) = (await ask(site, patient, "LAB-K")).results
+    assert list(decided.reasons) == [report_pb2.NOT_REUSABLE_REASON_ALREADY_DECIDED]
+    (step,) = [step for step in decided.trace if step.reason]
+    assert (step.subject, step.detail) == (report_pb2.TRACE_SUBJECT_ASKER, "already decided in this encounter")
+    elsewhere = reuse_service_pb2.ExplainItemRequest(
+        patient=question(patient), context=context(encounter="E2"), item="LAB-K"
+    )
+    (undecided,) = (await site.asking("H2").ExplainItem(elsewhere, timeout=10)).results
+    assert undecided.reusable

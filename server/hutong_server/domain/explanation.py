@@ -22,6 +22,15 @@ from hutong_server.domain.trace_standing import direction_steps, grant_steps
 _SPECIMEN = (Dimension.SPECIMEN, Dimension.COLLECTION)
 _OTHERS = (Dimension.BODY_PART, Dimension.LATERALITY, Dimension.METHOD, Dimension.CONTRAST)
 
+_CHINESE = {
+    Dimension.SPECIMEN: "标本",
+    Dimension.COLLECTION: "采集条件",
+    Dimension.BODY_PART: "部位",
+    Dimension.LATERALITY: "侧别",
+    Dimension.METHOD: "方法",
+    Dimension.CONTRAST: "造影剂",
+}
+
 
 def explain(result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook) -> tuple[Assessment, Trace]:
     """The verdict of assess(...), and the steps that lead to it."""
@@ -161,7 +170,7 @@ def _terms(
     differs = not set(mapped.differs).isdisjoint(dimensions)
     said = {name: "+".join(sorted(stated[name])) or "—" for name, _ in asked}
     english = "; ".join(f"{name}: asks for {' or '.join(terms)}, states {said[name]}" for name, terms in asked)
-    chinese = "；".join(f"{name}：要求 {' 或 '.join(terms)}，注明 {said[name]}" for name, terms in asked)
+    chinese = "；".join(f"{_CHINESE[name]}要求 {' 或 '.join(terms)}，注明 {said[name]}" for name, terms in asked)
     return TraceStep(
         subject,
         not differs,

@@ -68,9 +68,14 @@ def day_text(day: str) -> tuple[str, str]:
     return ("no known day", "日期不详") if day == LAST_DAY else (day, day)
 
 
-def dates_text(dates: Dates) -> str:
-    """Days of effect: "2025-01-01…2025-12-31", with "" where open."""
-    return f"{dates.valid_from}…{dates.valid_to}"
+def dates_text(dates: Dates) -> tuple[str, str]:
+    """(English, Chinese) for days of effect."""
+    first, last = dates.valid_from, dates.valid_to
+    if first and last:
+        return f"from {first} to {last}", f"自 {first} 至 {last}"
+    if first:
+        return f"from {first} on", f"自 {first} 起"
+    return (f"until {last}", f"至 {last} 止") if last else ("without dates", "不限日期")
 
 
 def entry_key(*parts: str, dates: Dates) -> str:

@@ -53,8 +53,9 @@ def _item(item: RecognizedItem, in_effect: bool, refused: bool, day: str) -> Tra
     if not item.recognized:
         english, chinese = f"{english} is on the negative list", f"{chinese}在不予互认清单上"
     elif not item.dates.cover(day):
-        english += f" is not in effect on the day of the test ({on}); in effect {dates_text(item.dates)}"
-        chinese += f"在检测当日（{on_zh}）不在有效期 {dates_text(item.dates)}"
+        span, span_zh = dates_text(item.dates)
+        english += f" is not in effect on the day of the test ({on}); in effect {span}"
+        chinese += f"在检测当日（{on_zh}）未生效；有效期{span_zh}"
     else:
         english, chinese = f"{english} is recognized", f"{chinese}为互认项目"
     reason = NotReusable.NOT_RECOGNIZED_ITEM if refused and not in_effect else None

@@ -53,8 +53,9 @@ def _step(mapping: Mapping, mapped: Mapped, day: str, stated: Stated, narrowest:
     english, chinese = f"leads to item {mapping.item}", f"对照到项目 {mapping.item}"
     if not mapping.dates.cover(day):
         on, on_zh = day_text(day)
-        english = f"not in effect on the day of the test ({on}); in effect {dates_text(mapping.dates)}"
-        chinese = f"检测当日（{on_zh}）不在有效期 {dates_text(mapping.dates)}"
+        span, span_zh = dates_text(mapping.dates)
+        english = f"not in effect on the day of the test ({on}); in effect {span}"
+        chinese = f"检测当日（{on_zh}）未生效；有效期{span_zh}"
     elif not _holds(mapping, day, stated):
         asked = ", ".join(f"{name} {term}" for name, term in mapping.terms)
         said = ", ".join(f"{name} {'+'.join(sorted(stated[name])) or '—'}" for name, _ in mapping.terms)

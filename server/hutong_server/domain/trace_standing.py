@@ -126,8 +126,9 @@ def _no_bearer(side: QualityOf, code: str, tested: Instant | None, book: RuleBoo
 
 def _grant(grant: QualityGrant, to: Institution | None, test_day: str, book: RuleBook) -> TraceStep:
     on, on_zh = day_text(test_day)
-    english = f"{grant.mark}, range {grant.range}, valid {dates_text(grant.dates)}"
-    chinese = f"{grant.mark}，范围 {grant.range}，有效期 {dates_text(grant.dates)}"
+    span, span_zh = dates_text(grant.dates)
+    english = f"{grant.mark}, range {grant.range}, {span}"
+    chinese = f"{grant.mark}，范围 {grant.range}，有效期{span_zh}"
     in_time = grant.dates.cover(test_day)
     reaches = grant.range == "national" or (to is not None and book.standings.in_range(to, grant.range))
     english += f": valid on the day of the test ({on})" if in_time else f": not valid on the day of the test ({on})"
@@ -149,8 +150,9 @@ def _why_not(rule: RecognitionRule, parties: Parties, today: str, book: RuleBook
     english: list[str] = []
     chinese: list[str] = []
     if not rule.dates.cover(today):
-        english.append(f"not in effect today ({today}); in effect {dates_text(rule.dates)}")
-        chinese.append(f"今日（{today}）不在有效期 {dates_text(rule.dates)}")
+        span, span_zh = dates_text(rule.dates)
+        english.append(f"not in effect today ({today}); in effect {span}")
+        chinese.append(f"今日（{today}）未生效；有效期{span_zh}")
     sides: list[tuple[str, str, Group | None]] = [
         ("issuer", parties.issuer, rule.issued_by),
         ("receiver", parties.receiver, rule.received_by),

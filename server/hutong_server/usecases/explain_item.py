@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hutong_server.domain.caller import Caller
+from hutong_server.domain.decision import standing_items
 from hutong_server.domain.explanation import explain
 from hutong_server.domain.prompt import Judged, recency
 from hutong_server.domain.recognition import RecognizedItem
@@ -11,7 +12,17 @@ from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.trace import Trace
 from hutong_server.store.base import AccessRecord, Reader, StoredReport, Tokens, Writer
-from hutong_server.usecases.asking import Context, Outcome, PatientQuery, access, contents_of, facts_of, find, tokens_of
+from hutong_server.usecases.asking import (
+    Context,
+    Outcome,
+    PatientQuery,
+    access,
+    contents_of,
+    encounter_of,
+    facts_of,
+    find,
+    tokens_of,
+)
 from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
 MAX_EXPLAINED = 100
@@ -59,7 +70,8 @@ def explain_item(ask: ExplainItem, reader: Reader, book: RuleBook, tokens: Token
     visit = Visit("ExplainItem", ask.context, ask.caller, ask.request_id, found.keys)
     passed = pass_gate(visit, reader, book, now)
     rows = {row.report_id: row for row in passed.rows}
-    request = Request(ask.caller.institution, now)
+    encounter = encounter_of(ask.caller.institution, ask.context.encounter, tokens)
+    request = Request(ask.caller.institution, now, standing_items(reader.decisions(found.keys, encounter)))
     explained: list[tuple[Judged, Trace]] = []
     for row in passed.rows:
         facts = facts_of(row)

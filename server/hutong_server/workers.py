@@ -134,7 +134,8 @@ class Workers:
         said = b""
         if worker.stdout is not None:  # asked for above
             with suppress(TimeoutError):
-                said = await asyncio.wait_for(worker.stdout.readline(), _START)
+                async with asyncio.timeout(_START):
+                    said = await worker.stdout.readline()
         if not said.startswith(b"listening"):
             raise SettingsError([f"worker {number} did not start; its reason stands above"])
         self._up.set(len(self._running))
@@ -156,7 +157,8 @@ class Workers:
             pause = 1.0 if time.monotonic() - began > _STEADY else pause
             while number not in self._running and not self._stop.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._stop.wait()
                     return False
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._restarts.inc()
@@ -170,7 +172,8 @@ class Workers:
         with suppress(ProcessLookupError):
             worker.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(worker.wait(), self._settings.drain_seconds + _AFTER_DRAIN) == 0
+            async with asyncio.timeout(self._settings.drain_seconds + _AFTER_DRAIN):
+                return await worker.wait() == 0
         except TimeoutError:
             return False
 

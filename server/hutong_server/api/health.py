@@ -53,7 +53,8 @@ class Health:
             self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._ping)
         try:
             # Shielded: a question that hangs is still out, and no second one is put behind it.
-            await asyncio.wait_for(asyncio.shield(self._asked), self._interval)
+            async with asyncio.timeout(self._interval):
+                await asyncio.shield(self._asked)
         except Exception as error:  # whatever it is, the database does not answer
             if self._serving is not False:
                 log().error(

@@ -95,7 +95,8 @@ class RefusalRecord:
                 # A caller that is sending while nobody reads would lose the status: it does not wait.
                 kept.add_done_callback(_noted)
                 return
-            await asyncio.wait_for(asyncio.shield(kept), _PATIENCE if left is None else max(0.0, min(left, _PATIENCE)))
+            async with asyncio.timeout(_PATIENCE if left is None else max(0.0, min(left, _PATIENCE))):
+                await asyncio.shield(kept)
         except (TimeoutError, StoreUnavailable) as error:
             log().error(
                 "refusal not on record",

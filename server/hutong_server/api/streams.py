@@ -59,7 +59,8 @@ class OpenStreams:
             _end(call, _draining())
         if self._calls:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._none.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._none.wait()
 
 
 def _end(call: Call, error: HutongError) -> None:

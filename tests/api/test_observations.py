@@ -84,4 +84,4 @@ def test_grants_are_counted_by_days_left() -> None:
             grant("2026-07-01", ""),
         ]
     )
-    assert grants_by_days_left(book, "2026-06-30") == dict(zip(GRANT_LABELS, (1, 1, 2), strict=True))
+    assert grants_by_days_left(book, "2026-06-30") == dict(zip(GRANT_LABELS, (1, 2, 1), strict=True))

@@ -1,0 +1,271 @@
+"""Roll-ups against an outside recount of the raw rows (tests/recount.py), on a made month with everything in it."""
+
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hutong_server.api.counting import Counting
+from hutong_server.domain.caller import Role
+from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.statistics import Counts
+from hutong_server.statistics_commands import raw_lines
+from hutong_server.store.base import Sealer, Store
+from hutong_server.store.base_statistics import CUBOIDS, FINEST
+from hutong_server.store.sql_store import open_store
+from hutong_server.store.statistics_view import RawView
+from hutong_server.telemetry import Metrics
+from hutong_server.usecases import statistics_counting
+from hutong_server.usecases.statistics import GetStatistics, Grouping, StatisticsFilter, get_statistics, planned
+
+from tests.building import DAY, caller
+from tests.recount import Key, recount
+from tests.usecases.counting import (
+    BOOK,
+    FIRST,
+    GROUNDS,
+    INSTITUTIONS,
+    ITEMS,
+    Month,
+    decide,
+    happened,
+    now,
+    offer,
+    opened,
+)
+
+SUPERVISOR = caller("registry", Role.SUPERVISOR)
+Raw = dict[Key, dict[str, int]]
+KEYS = ("period", "receiver", "source", "department", "specialty", "item", "ground")
+WHOLE = StatisticsFilter("2026-03-01", "2026-05-31")
+
+
+def counting(store: Store, book: Any = BOOK) -> Counting:
+    return Counting(store, lambda: book, now, Metrics())
+
+
+def counted_outside(store: Store) -> Raw:
+    """What the outside script makes of a dump."""
+    return store.read(
+        lambda tx: recount([json.dumps(row) for row in raw_lines(BOOK, RawView(tx))])  # type: ignore[arg-type]
+    )
+
+
+def asked(store: Store, wanted: StatisticsFilter, by: tuple[Grouping, ...], size: int = 10_000) -> dict[Any, Counts]:
+    """All pages of an answer."""
+    found: dict[Any, Counts] = {}
+    after: tuple[str, ...] = ()
+    while True:
+        ask = GetStatistics(wanted, by, SUPERVISOR, size, after)
+        answer = store.read(lambda reader, ask=ask: get_statistics(ask, reader))  # type: ignore[misc]
+        assert not found.keys() & dict(answer.rows).keys()
+        found |= dict(answer.rows)
+        if not answer.more:
+            return found
+        after = answer.rows[-1][0]
+
+
+def expected(raw: Raw, wanted: StatisticsFilter, by: tuple[Grouping, ...]) -> dict[Any, Counts]:
+    """The same answer, from the outside recount."""
+    groups: dict[Any, dict[str, int]] = {} if by else {(): {}}
+    for key, counts in raw.items():
+        named = dict(zip(KEYS, key, strict=True))
+        if not wanted.first_day <= named["period"] <= wanted.last_day:
+            continue
+        if any(named[name] != value for name, value in wanted.equal.items()):
+            continue
+        if any(not named[each.value] for each in by if each not in (Grouping.DEPARTMENT, Grouping.DAY)):
+            continue
+        group = groups.setdefault(tuple(named[each.value] for each in by), {})
+        for name, count in counts.items():
+            group[name] = group.get(name, 0) + count
+    return {group: Counts(**counts) for group, counts in groups.items()}
+
+
+@pytest.fixture(scope="module")
+def month(module_store_url: str, sealer: Sealer) -> Iterator[tuple[Store, Month, Raw]]:
+    """The month counted, once without and once with what came late; and what the outside script makes of it."""
+    store = open_store(module_store_url, sealer)
+    made = Month()
+    made.write(store, made.early)
+    counter = counting(store)
+    assert counter.count()
+    first = asked(store, WHOLE, ())[()]
+    made.write(store, made.late)
+    assert counter.count()
+    assert asked(store, WHOLE, ())[()] != first
+    yield store, made, counted_outside(store)
+    store.close()
+
+
+def test_every_number_equals_an_outside_recount(month: tuple[Store, Month, Raw]) -> None:
+    store, made, raw = month
+    # Everything that makes counting hard is in it.
+    assert min(made.kinds.values()) > 10, made.kinds
+    total = expected(raw, WHOLE, ())[()]
+    assert min(total) > 0
+    assert total.recognized > total.unpriced
+    assert total.repeated > total.refused
+    for size in range(4):
+        for by in itertools.combinations(Grouping, size):
+            wanted = WHOLE
+            try:
+                planned(wanted, by)
+            except HutongError:
+                # Too much of the finest counts at once: a month of them then.
+                wanted = StatisticsFilter("2026-04-01", "2026-04-30")
+            assert asked(store, wanted, by) == expected(raw, wanted, by), by
+
+
+def test_filters_and_spans_equal_an_outside_recount(month: tuple[Store, Month, Raw]) -> None:
+    store, _, raw = month
+    chance = random.Random(11)  # noqa: S311  the same questions each time
+    empty = 0
+    for _ in range(120):
+        first, last = sorted(chance.sample([f"2026-{m:02}-{d:02}" for m in (3, 4, 5) for d in range(1, 31)], 2))
+        wanted = StatisticsFilter(
+            first,
+            last,
+            source=chance.choice(("", "", *INSTITUTIONS)),
+            receiver=chance.choice(("", "", *INSTITUTIONS)),
+            department=chance.choice(("", "", "内科", "外科", "没有")),
+            item=chance.choice(("", "", *ITEMS)),
+            specialty=chance.choice(("", "", "laboratory", "examination", "unknown")),
+            ground=chance.choice(("", "", "", *GROUNDS)),
+        )
+        by = tuple(chance.sample(tuple(Grouping), chance.randint(0, 3)))
+        try:
+            planned(wanted, by)
+        except HutongError:
+            continue
+        outside = expected(raw, wanted, by)
+        assert asked(store, wanted, by) == outside, (wanted, by)
+        empty += not any(any(counts) for counts in outside.values())
+    assert empty < 90
+
+
+def test_every_roll_up_of_days_and_months_is_the_sum_of_the_finest(month: tuple[Store, Month, Raw]) -> None:
+    store, _, _ = month
+    total = asked(store, WHOLE, ())[()]
+
+    def sums(reader: Any) -> None:
+        for cuboid in range(len(CUBOIDS)):
+            for length in (10, 7):
+                rows = reader.command(
+                    "SELECT count(*), coalesce(sum(prompts), 0), coalesce(sum(returned), 0),"  # noqa: S608
+                    " coalesce(sum(savings_fen), 0) FROM statistics_count"
+                    f" WHERE cuboid = {cuboid} AND length(period) = {length}"
+                )
+                if cuboid == FINEST and length == 7:
+                    assert rows[0][0] == 0
+                else:
+                    assert tuple(map(int, rows[0][1:])) == (total.prompts, total.returned, total.savings_fen)
+
+    store.read(sums)
+
+
+def test_pages_go_on_where_the_last_one_ended(month: tuple[Store, Month, Raw]) -> None:
+    store, _, _ = month
+    by = (Grouping.RECEIVER, Grouping.DEPARTMENT, Grouping.DAY)
+    pages = asked(store, WHOLE, by, 7)
+    assert list(pages) == sorted(pages)
+    assert pages == asked(store, WHOLE, by)
+
+
+def test_counting_again_changes_nothing_and_from_nothing_comes_to_the_same(month: tuple[Store, Month, Raw]) -> None:
+    store, _, _ = month
+    by = (Grouping.DAY, Grouping.RECEIVER, Grouping.GROUND)
+    before = asked(store, WHOLE, by)
+    again = counting(store)
+    store.submit(statistics_counting.seize(again.holder, BOOK, now(), 60_000)).result(30)
+    removed = 0
+    while found := store.submit(lambda writer: writer.forget_counts(500)).result(30):
+        removed += found
+    assert removed > 1000
+    assert asked(store, WHOLE, by) == {}
+    assert again.count()
+    assert asked(store, WHOLE, by) == before
+
+
+def test_a_late_decision_counts_for_its_own_day_and_an_event_for_the_prompts(store: Store) -> None:
+    at = FIRST + 10 * DAY
+    prompt = offer(b"1" * 16, at, "H1", {"K": ("H2", b"a" * 16)})
+    store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
+    counter = counting(store)
+    assert counter.count()
+    by = (Grouping.DAY,)
+    day, next_day = BOOK.day_of(at), BOOK.day_of(at + DAY)
+    assert asked(store, WHOLE, by) == {(day,): Counts(prompts=1, reminders=1, returned=1)}
+    store.submit(
+        lambda writer: (
+            writer.put_decision(decide(prompt, "K", "recognized", at + DAY, price=2800)),
+            writer.put_prompt_event(happened(prompt, "shown", at + DAY)),
+            writer.put_reliance(opened(prompt, b"a" * 16, at + DAY)),
+        )
+    ).result(30)
+    assert counter.count()
+    assert asked(store, WHOLE, by) == {
+        (day,): Counts(prompts=1, reminders=1, returned=1, shown=1, opened=1),
+        (next_day,): Counts(recognized=1, savings_fen=2800),
+    }
+    # Taken back on yet another day: the decision is gone from its own.
+    store.submit(lambda writer: writer.put_decision(decide(prompt, "K", "revoked", at + 2 * DAY))).result(30)
+    assert counter.count()
+    assert asked(store, WHOLE, by) == {
+        (day,): Counts(prompts=1, reminders=1, returned=1, shown=1, opened=1),
+        (BOOK.day_of(at + 2 * DAY),): Counts(revoked=1),
+    }
+
+
+def test_one_process_counts_until_it_stops(store: Store) -> None:
+    clock = [now()]
+    one = Counting(store, lambda: BOOK, lambda: clock[0], Metrics())
+    other = Counting(store, lambda: BOOK, lambda: clock[0], Metrics())
+    assert one.count()
+    assert not other.count()
+    assert one.count()
+    clock[0] += statistics_counting.LEASE + 1
+    assert other.count()
+    assert not one.count()
+    # What the one had still in hand is not added any more.
+    job = statistics_counting.keep(one.holder, clock[0], [])
+    with pytest.raises(statistics_counting.NotCounting):
+        store.submit(job).result(30)
+
+
+def test_another_time_zone_stops_the_counting(store: Store) -> None:
+    assert counting(store).count()
+    store.submit(lambda writer: writer.put_counting_run(_elsewhere(writer))).result(30)
+    with pytest.raises(statistics_counting.ZoneChanged):
+        counting(store).count()
+
+
+def _elsewhere(writer: Any) -> Any:
+    return writer.counting_run()._replace(time_zone="Asia/Urumqi", held_until=0)
+
+
+def test_an_institution_sees_what_it_asked_and_what_became_of_its_results(month: tuple[Store, Month, Raw]) -> None:
+    store, _, raw = month
+
+    def ask(by: tuple[Grouping, ...] = (), **filters: str) -> dict[Any, Counts]:
+        wanted = StatisticsFilter(WHOLE.first_day, WHOLE.last_day, **filters)
+        question = GetStatistics(wanted, by, caller("H1", Role.EMR), 10_000)
+        return dict(store.read(lambda reader: get_statistics(question, reader)).rows)
+
+    own = expected(raw, StatisticsFilter(WHOLE.first_day, WHOLE.last_day, receiver="H1"), ())
+    assert ask() == ask(receiver="H1") == own
+    elsewhere = StatisticsFilter(WHOLE.first_day, WHOLE.last_day, source="H1")
+    assert ask(source="H1") == expected(raw, elsewhere, ())
+    by = (Grouping.RECEIVER, Grouping.ITEM)
+    assert ask(by, source="H1") == expected(raw, elsewhere, by)
+    assert ask((Grouping.DEPARTMENT,))
+    for filters in ({"receiver": "H2"}, {"source": "H2"}, {"source": "H2", "receiver": "H3"}):
+        with pytest.raises(HutongError) as refused:
+            ask(**filters)
+        assert refused.value.reason is Reason.ROLE_NOT_ALLOWED
+    for by, filters in (((Grouping.DEPARTMENT,), {}), ((), {"department": "内科"})):
+        with pytest.raises(HutongError) as refused:
+            ask(by, source="H1", **filters)
+        assert refused.value.reason is Reason.REQUEST_INVALID

@@ -9,12 +9,13 @@ import pytest
 from hutong_server.domain.caller import Role
 from hutong_server.domain.consent import Directive, Effect, Scope
 from hutong_server.domain.decision import Decision, DecisionKind, PromptEventKind
-from hutong_server.domain.notice import How
+from hutong_server.domain.notice import How, NoticeKind
 from hutong_server.domain.prices import Price
 from hutong_server.domain.recognition import ConsentBasis, ConsentRule, Dates, Policy, RepeatGround
 from hutong_server.domain.report import Issue, Report, Severity
 from hutong_server.domain.reuse import NotReusable
 from hutong_server.store.base import AccessRecord
+from hutong_server.store.base_notices import NoticeFilter
 from hutong_server.store.prompts import access_records
 from hutong_server.usecases.asking import Context, encounter_of
 from hutong_server.usecases.open_chart import ChartAnswer
@@ -329,6 +330,60 @@ def test_a_corrected_result_is_cited_as_it_is_now_and_said_to_be(ward: Registry)
     assert (answer.cited.corrected, answer.cited.row.version) == (True, 2)
     assert answer.stands is not None
     assert answer.stands.version == 1
+
+
+def told(ward: Registry) -> list[NoticeKind]:
+    found = ward.store.read(lambda reader: reader.notices("H2", NoticeFilter(), 10))
+    return [each.kind for each in found]
+
+
+@pytest.mark.parametrize("change", ["corrected", "withdrawn", "moved", "nothing"])
+@pytest.mark.parametrize("late", ["recognized", "cited", "taken back"])
+def test_who_tells_late_what_it_relied_on_is_told_what_changed_meanwhile(
+    ward: Registry, change: str, late: str
+) -> None:
+    reading, chart = offered(ward)
+    version = replace(reading.version, issued=NOW)
+    if change == "corrected":
+        ward.publish(again(reading, results=(result(value="5.20"),), version=version))
+    elif change == "withdrawn":
+        ward.publish(withdrawal("R1"))
+    elif change == "moved":
+        ward.publish(again(reading, identifiers=report("X", number=resident_number(9)).identifiers, version=version))
+    assert told(ward) == []
+    if late == "cited":
+        for _ in range(2):
+            events(ward, event(chart, "cited"))
+    else:
+        if late == "taken back":
+            record(ward, given(chart, "revoked"))
+        for _ in range(2):
+            record(ward, given(chart))
+    expected = {
+        "corrected": [NoticeKind.CORRECTED],
+        "withdrawn": [NoticeKind.WITHDRAWN],
+        "moved": [NoticeKind.PATIENT_CHANGED],
+        "nothing": [],
+    }
+    assert told(ward) == ([] if late == "taken back" else expected[change])
+
+
+def test_who_was_told_of_a_change_already_is_not_told_twice(ward: Registry) -> None:
+    reading, chart = offered(ward)
+    events(ward, event(chart, "cited"))
+    ward.publish(again(reading, results=(result(value="5.20"),), version=replace(reading.version, issued=NOW)))
+    assert told(ward) == [NoticeKind.CORRECTED]
+    record(ward, given(chart))
+    assert told(ward) == [NoticeKind.CORRECTED]
+
+
+def test_one_line_is_decided_once_whichever_person_the_repeats_were_answered_from(ward: Registry) -> None:
+    _, chart = offered(ward)
+    other = replace(chart.kept, patient_key=b"k" * 16, at=chart.kept.at + 5000)
+    ward.store.submit(lambda writer: writer.put_prompt(other)).result(30)
+    outcomes = [record(ward, given(chart, decided_at=chart.kept.at + at))[0].outcome for at in (1000, 1000, 9000)]
+    assert outcomes == [RECORDED, ALREADY, CONFLICT]
+    assert [each.patient_key for each in kept(ward, chart)] == [chart.kept.patient_key]
 
 
 def test_batches_of_many_patients_are_answered_in_order(ward: Registry) -> None:

@@ -28,17 +28,13 @@ def prompts_of(reader: Reader, prompt_id: bytes, institution: str) -> list[Promp
 def line_at(prompts: Sequence[Prompt], item: str, at: Instant) -> Offered | None:
     """The line of an item as a doctor saw it at that time: a repeat of the request may have offered another result."""
     for prompt in sorted(prompts, key=lambda each: (each.at > at, -each.at)):
-        for *line, replaced_at in prompt.earlier:
-            if line[0] == item and at < replaced_at:
-                return _offered(prompt, *line)
-        for stands in prompt.lines:
-            if stands[0] == item:
-                return _offered(prompt, *stands)
+        for offered, report_id, ordinal, source, version, replaced_at in prompt.earlier:
+            if offered == item and at < replaced_at:
+                return Offered(prompt, item, report_id, ordinal, source, version)
+        for offered, report_id, ordinal, source, version in prompt.lines:
+            if offered == item:
+                return Offered(prompt, item, report_id, ordinal, source, version)
     return None
-
-
-def _offered(prompt: Prompt, item: str, report_id: bytes, ordinal: int, source: str, version: int) -> Offered:
-    return Offered(prompt, item, report_id, ordinal, source, version)
 
 
 def time_fault(prompts: Sequence[Prompt], at: Instant, now: Instant, allowance: int, path: str) -> Issue | None:

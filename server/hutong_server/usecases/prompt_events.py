@@ -10,6 +10,7 @@ from hutong_server.domain.notice import How, Reliance
 from hutong_server.domain.report import Instant, Issue
 from hutong_server.store.base import Prompt, Writer
 from hutong_server.usecases.offered import Offered, fault, line_at, prompts_of, report_key, time_fault
+from hutong_server.usecases.relying import rely
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def report_prompt_events(ask: ReportPromptEvents) -> Callable[[Writer], Reported
                 )
             )
             if offered is not None and given.kind is PromptEventKind.CITED:
-                writer.put_reliance(_cited(offered, given, ask.caller.institution, writer))
+                rely(writer, _cited(offered, given, ask.caller.institution, writer), ask.now)
             recorded += 1
         return Reported(recorded, already, tuple(faults))
 

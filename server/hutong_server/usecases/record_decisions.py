@@ -23,6 +23,7 @@ from hutong_server.usecases.asking import Context, access, contents_of, encounte
 from hutong_server.usecases.gate import Passed, RefusedOnRecord, Visit, pass_gate
 from hutong_server.usecases.list_reports import judge
 from hutong_server.usecases.offered import Offered, fault, line_at, prompts_of, report_key, time_fault
+from hutong_server.usecases.relying import rely
 
 METHOD = "RecordDecisions"
 
@@ -217,7 +218,7 @@ class _Recording:
         if (made.prompt_id, made.item, True) in self._known:
             self._writer.remove_reliance(relied)
         else:
-            self._writer.put_reliance(relied)
+            rely(self._writer, relied, self._ask.now)
 
     def _is_revoked(self, answer: Answered) -> bool:
         stands = answer.stands

@@ -156,7 +156,10 @@ class ReuseServiceServicer:
 
         Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
         recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
-        decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+        decision; a different one is a CONFLICT that names both. A revocation may come before its decision. A line that was
+        taken back takes no other decision; the item is offered again in another prompt. What an earlier answer to the same
+        request_id offered can still be decided on. No answer is never a refusal: send nothing for it. Without the patient's
+        authorization, where the region asks for it, a decision is recorded and nothing is cited.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +168,8 @@ class ReuseServiceServicer:
     def ReportPromptEvents(self, request, context):
         """Says what happened to prompts on screen.
 
-        Role: emr. Idempotent; late events are accepted. Returns no patient data.
+        Role: emr. Idempotent; late events are accepted. Returns no patient data. Times as those of decisions. A result that
+        was CITED is relied on: the caller is told when it changes (WatchNotices).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -75,12 +75,16 @@ class ReuseServiceStub:
 
     Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
     recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
-    decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+    decision; a different one is a CONFLICT that names both. A revocation may come before its decision. A line that was
+    taken back takes no other decision; the item is offered again in another prompt. What an earlier answer to the same
+    request_id offered can still be decided on. No answer is never a refusal: send nothing for it. Without the patient's
+    authorization, where the region asks for it, a decision is recorded and nothing is cited.
     """
     ReportPromptEvents: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.ReportPromptEventsRequest, _reuse_service_pb2.ReportPromptEventsResponse]
     """Says what happened to prompts on screen.
 
-    Role: emr. Idempotent; late events are accepted. Returns no patient data.
+    Role: emr. Idempotent; late events are accepted. Returns no patient data. Times as those of decisions. A result that
+    was CITED is relied on: the caller is told when it changes (WatchNotices).
     """
     WatchNotices: _grpc.UnaryStreamMultiCallable[_reuse_service_pb2.WatchNoticesRequest, _reuse_service_pb2.WatchNoticesResponse]
     """Streams notices about reports that the institution relied on, each until it is acknowledged.
@@ -162,12 +166,16 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
 
     Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
     recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
-    decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+    decision; a different one is a CONFLICT that names both. A revocation may come before its decision. A line that was
+    taken back takes no other decision; the item is offered again in another prompt. What an earlier answer to the same
+    request_id offered can still be decided on. No answer is never a refusal: send nothing for it. Without the patient's
+    authorization, where the region asks for it, a decision is recorded and nothing is cited.
     """
     ReportPromptEvents: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.ReportPromptEventsRequest, _reuse_service_pb2.ReportPromptEventsResponse]  # type: ignore[assignment]
     """Says what happened to prompts on screen.
 
-    Role: emr. Idempotent; late events are accepted. Returns no patient data.
+    Role: emr. Idempotent; late events are accepted. Returns no patient data. Times as those of decisions. A result that
+    was CITED is relied on: the caller is told when it changes (WatchNotices).
     """
     WatchNotices: _aio.UnaryStreamMultiCallable[_reuse_service_pb2.WatchNoticesRequest, _reuse_service_pb2.WatchNoticesResponse]  # type: ignore[assignment]
     """Streams notices about reports that the institution relied on, each until it is acknowledged.
@@ -276,7 +284,10 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Role: emr. Idempotent; late decisions are accepted and count for the day on which they were made. Each decision is
         recorded or refused for itself; the call fails only as a whole fault (no context, too many). A line has one
-        decision; a different one is a CONFLICT that names both. A revocation may come before its decision.
+        decision; a different one is a CONFLICT that names both. A revocation may come before its decision. A line that was
+        taken back takes no other decision; the item is offered again in another prompt. What an earlier answer to the same
+        request_id offered can still be decided on. No answer is never a refusal: send nothing for it. Without the patient's
+        authorization, where the region asks for it, a decision is recorded and nothing is cited.
         """
 
     @_abc_1.abstractmethod
@@ -287,7 +298,8 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reuse_service_pb2.ReportPromptEventsResponse, _abc.Awaitable[_reuse_service_pb2.ReportPromptEventsResponse]]:
         """Says what happened to prompts on screen.
 
-        Role: emr. Idempotent; late events are accepted. Returns no patient data.
+        Role: emr. Idempotent; late events are accepted. Returns no patient data. Times as those of decisions. A result that
+        was CITED is relied on: the caller is told when it changes (WatchNotices).
         """
 
     @_abc_1.abstractmethod

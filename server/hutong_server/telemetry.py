@@ -134,6 +134,17 @@ class Metrics:
             "ledger_last_checkpoint_timestamp_seconds", "When a signed tree of the access ledger last became durable."
         )
         self.leaves = gauge("ledger_leaves", "Leaves that running workers have made durable.", mode="livesum")
+        self.recent_lines = gauge(
+            "recent_lines",
+            "Lines of prompts of 7 days and today, by what became of them.",
+            "institution",
+            "what",
+        )
+        self.recent_item_lines = gauge("recent_item_lines", "The same by recognized item.", "item", "what")
+        self.recent_savings = gauge(
+            "recent_savings_yuan", "Prices of lines recognized in the last 7 days and today.", "institution"
+        )
+        self.replication_lag = gauge("replication_lag_seconds", "Of the replica farthest behind; 0 without any.")
         self.export_lag = gauge("ledger_export_lag_seconds", "For how long the oldest checkpoint waits for its export.")
         self.disk_free = gauge("disk_free_bytes", "Free bytes where something is kept.", "place", mode="livemin")
         self.jobs_waiting = gauge("write_jobs_waiting", "Write jobs that wait for a commit.", mode="livesum")

@@ -13,10 +13,15 @@ from functools import partial
 from pathlib import Path
 
 from hutong_server.api.parts import Parts
+from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.days import LAST_DAY
+from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.statistics import Counts
 from hutong_server.telemetry import log, where
 from hutong_server.usecases.feeds import coverage
+from hutong_server.usecases.institutions import OPERATOR
+from hutong_server.usecases.statistics import GetStatistics, Grouping, StatisticsFilter, get_statistics
 
 EVERY = 10.0
 """Seconds between two looks."""
@@ -24,6 +29,12 @@ _LAG_EVERY = 0.25
 _BOUNDS = (30, 90)
 GRANT_LABELS = ("0-30", "30-90", "90+")
 """Days left, as labels."""
+
+
+_RECENT_DAYS = 7
+_MOST_GROUPS = 10_000
+_WHAT = ("returned", "opened", "recognized", "repeated", "refused")
+_OPERATOR = Caller(OPERATOR, Role.ADMIN, "")
 
 
 class Observations:
@@ -43,6 +54,8 @@ class Observations:
         self._queues = queues
         self._ledger = ledger
         self._tiers: set[str] = set()
+        # What was shown once goes on being shown: a series that ends looks like one that stands still.
+        self._groups: dict[Grouping, set[str]] = {Grouping.RECEIVER: set(), Grouping.ITEM: set()}
 
     async def look(self) -> None:
         """Looks once. Raises StoreUnavailable."""
@@ -62,6 +75,8 @@ class Observations:
         for label, count in grants_by_days_left(book, book.day_of(now)).items():
             metrics.grants.labels(label).set(count)
         metrics.held.set(held)
+        metrics.replication_lag.set(await parts.read(lambda reader: reader.replication_lag()))
+        await self._recognition(book, now)
         committed, leaves, lag = self._ledger()
         metrics.checkpoint.set(committed)
         metrics.leaves.set(leaves)
@@ -72,6 +87,22 @@ class Observations:
         metrics.connections.labels("idle").set(idle)
         for name, place in self._places.items():
             metrics.disk_free.labels(name).set((await parts.run(partial(shutil.disk_usage, place))).free)
+
+    async def _recognition(self, book: RuleBook, now: Instant) -> None:
+        metrics = self._parts.metrics
+        today = datetime.date.fromisoformat(book.day_of(now))
+        days = StatisticsFilter((today - datetime.timedelta(days=_RECENT_DAYS)).isoformat(), today.isoformat())
+        for by, lines in ((Grouping.RECEIVER, metrics.recent_lines), (Grouping.ITEM, metrics.recent_item_lines)):
+            ask = GetStatistics(days, (by,), _OPERATOR, _MOST_GROUPS)
+            found = await self._parts.read(partial(get_statistics, ask))
+            seen = {group: counts for (group,), counts in found.rows}
+            self._groups[by] |= set(seen)
+            for group in self._groups[by]:
+                counts = seen.get(group, Counts())
+                for what in _WHAT:
+                    lines.labels(group, what).set(getattr(counts, what))
+                if by is Grouping.RECEIVER:
+                    metrics.recent_savings.labels(group).set(counts.savings_fen / 100)
 
     async def poll(self) -> None:
         """Looks for ever; a look that fails is told and forgotten."""

@@ -22,6 +22,7 @@ from hutong_server.store.base_certificates import CertificateReader, Certificate
 from hutong_server.store.base_decisions import DecisionReader, DecisionWriter
 from hutong_server.store.base_notices import NoticeReader, NoticeWriter
 from hutong_server.store.base_statistics import StatisticsReader, StatisticsWriter
+from hutong_server.store.base_unmapped import UnmappedReader, UnmappedWriter
 
 T = TypeVar("T")
 
@@ -294,7 +295,9 @@ class ReportFilter:
     taken_before: Instant | None = None
 
 
-class Reader(CatalogReader, CertificateReader, NoticeReader, DecisionReader, StatisticsReader, Protocol):
+class Reader(
+    CatalogReader, CertificateReader, NoticeReader, DecisionReader, StatisticsReader, UnmappedReader, Protocol
+):
     """A consistent view of the store."""
 
     def institutions(self, after: str = "", limit: int = 0) -> list[Institution]:
@@ -319,6 +322,9 @@ class Reader(CatalogReader, CertificateReader, NoticeReader, DecisionReader, Sta
 
     def hidden_report(self, key: PatientKey, report_id: bytes) -> StoredReport | None:
         """One index row, held or withheld or not. For no answer: only to change it, or to ask what it is about."""
+
+    def hidden_reports(self, key: PatientKey) -> list[StoredReport]:
+        """All index rows of a record, held and withheld too. For no answer to a doctor."""
 
     def document(self, key: PatientKey, report_id: bytes, version: int) -> tuple[bytes, bytes] | None:
         """(document, images) of a version."""
@@ -374,11 +380,23 @@ class Reader(CatalogReader, CertificateReader, NoticeReader, DecisionReader, Sta
     def accesses(self, keys: Sequence[PatientKey], since: Instant, before: LeafPlace, limit: int) -> list[Leaf]:
         """What is in the ledger under these keys, publishes left out, newest first."""
 
+    def replication_lag(self) -> float:
+        """Seconds that the replica farthest behind is late; 0 without any, or where the role may not see them."""
+
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
 
 
-class Writer(Reader, CatalogWriter, CertificateWriter, NoticeWriter, DecisionWriter, StatisticsWriter, Protocol):
+class Writer(
+    Reader,
+    CatalogWriter,
+    CertificateWriter,
+    NoticeWriter,
+    DecisionWriter,
+    StatisticsWriter,
+    UnmappedWriter,
+    Protocol,
+):
     """A transaction. Everything or nothing of a job is kept."""
 
     def lock(self, keys: Iterable[bytes]) -> None:

@@ -16,12 +16,14 @@ from hutong_server.store import notices as _notices
 from hutong_server.store import patients as _patients
 from hutong_server.store import prompts as _prompts
 from hutong_server.store import reliances as _reliances
+from hutong_server.store import replication as _replication
 from hutong_server.store import report_names as _names
 from hutong_server.store import reports as _reports
 from hutong_server.store import resealing as _resealing
 from hutong_server.store import statistics_counts as _counts
 from hutong_server.store import statistics_raw as _raw
 from hutong_server.store import steps as _steps
+from hutong_server.store import unmapped as _unmapped
 from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Sealer
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
 from hutong_server.store.transaction import Transaction
@@ -44,6 +46,10 @@ class SqlReader(Transaction):
     waiting_imports = _catalog_history.waiting_imports
     due_import = _catalog_history.due_import
     pending_import = _catalog_history.pending_import
+    unmapped_codes = _unmapped.unmapped_codes
+    unmapped_rows = _unmapped.unmapped_rows
+    unmapped_count = _unmapped.unmapped_count
+    results_seen = _unmapped.results_seen
     institutions = _catalog.institutions
     institution = _catalog.institution
     persons = _patients.persons
@@ -54,6 +60,7 @@ class SqlReader(Transaction):
     reports = _reports.reports
     report = _reports.report
     hidden_report = _reports.hidden_report
+    hidden_reports = _reports.hidden_reports
     document = _reports.document
     versions = _reports.versions
     identity = _names.identity
@@ -100,6 +107,7 @@ class SqlReader(Transaction):
     notices = _notices.notices
     notice = _notices.notice
     notice_heads = _notices.notice_heads
+    replication_lag = _replication.replication_lag
     check_seals = _resealing.check_seals
     seal_uses = _resealing.seal_uses
 
@@ -175,6 +183,8 @@ class SqlWriter(SqlReader):
 
     put_institution = _catalog.put_institution
     apply_catalog = _catalog.apply_catalog
+    put_unmapped = _unmapped.put_unmapped
+    add_results_seen = _unmapped.add_results_seen
     put_pending = _catalog_history.put_pending
     open_patient = _patients.open_patient
     add_tokens = _patients.add_tokens

@@ -19,6 +19,7 @@ from hutong_server.domain.report import Issue, Severity
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[Any, Context], Awaitable[Any]]
 Decode = Callable[[bytes], Any]
+Encode = Callable[[Any], bytes]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Maybe: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -68,7 +69,7 @@ class Chain(grpc.aio.ServerInterceptor):
         make: Any = (
             grpc.stream_stream_rpc_method_handler if inner.response_streaming else grpc.stream_unary_rpc_method_handler
         )
-        made: Handler = make(answer, _guarded(inner.request_deserializer), inner.response_serializer)
+        made: Handler = make(answer, _guarded(inner.request_deserializer), _written(inner.response_serializer))
         return made
 
 
@@ -107,6 +108,15 @@ def _guarded(decode: Decode | None) -> Decode:
             return _MALFORMED
 
     return guarded
+
+
+def _written(encode: Encode | None) -> Encode:
+    """What writes the answers of a method; some are in their wire form already."""
+
+    def written(answer: Any) -> bytes:
+        return answer if encode is None or isinstance(answer, bytes) else encode(answer)
+
+    return written
 
 
 _MALFORMED = object()

@@ -1,7 +1,7 @@
 """Questions about a patient and their answers, between proto and domain."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from hutong.v1 import report_pb2, reuse_service_pb2
 
@@ -12,21 +12,23 @@ from hutong_server.api.convert import (
     demographics_in,
     identifier_in,
     institution_ref,
-    item_ref,
     name_institution,
     numbers,
     stamp,
 )
 from hutong_server.api.convert_trace import trace_out
+from hutong_server.api.result_bytes import Asker as Asker
+from hutong_server.api.result_bytes import SealedReports as SealedReports
+from hutong_server.api.result_bytes import field, result_bytes, tag
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.explanation import place
 from hutong_server.domain.prompt import Judged
 from hutong_server.domain.report import ResultFlag
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import Ids, StoredReport
+from hutong_server.store.base import StoredReport
 from hutong_server.usecases.asking import Context, Outcome, PatientQuery
 from hutong_server.usecases.feeds import Coverage
-from hutong_server.usecases.get_report import REPORT_ID, WholeReport
+from hutong_server.usecases.get_report import WholeReport
 from hutong_server.usecases.list_reports import ReportList
 from hutong_server.usecases.open_chart import MAX_NOT_REUSABLE, ChartAnswer
 
@@ -57,12 +59,10 @@ PROMPT_ID: Final = "prompt"
 _CRITICAL: Final = ResultFlag.CRITICAL.value
 
 
-class Asker(NamedTuple):
-    """For whom an answer is written: ids are sealed for this institution."""
-
-    institution: str
-    book: RuleBook
-    ids: Ids
+_LINES: Final = tag(reuse_service_pb2.OpenChartResponse, "lines")
+_NOT_REUSABLE: Final = tag(reuse_service_pb2.OpenChartResponse, "not_reusable")
+_RESULT: Final = tag(report_pb2.PromptLine, "result")
+_NEWER: Final = tag(report_pb2.PromptLine, "newer")
 
 
 def context_in(given: reuse_service_pb2.CallContext, faults: Faults) -> Context:
@@ -105,8 +105,8 @@ def patient_in(given: reuse_service_pb2.PatientQuery, faults: Faults) -> Patient
 
 def chart_out(
     answer: ChartAnswer, asker: Asker, prompt_id: str, coverage: Coverage, source: str, *, include_not_reusable: bool
-) -> reuse_service_pb2.OpenChartResponse:
-    """The prompt."""
+) -> bytes:
+    """The prompt: an OpenChartResponse on the wire."""
     out = reuse_service_pb2.OpenChartResponse(
         prompt_id=prompt_id,
         outcome=OUTCOMES[answer.outcome],
@@ -116,20 +116,29 @@ def chart_out(
         withheld_count=answer.passed.count,
     )
     stamp(out.judged_at, answer.kept.at)
-    sealed = SealedReports(asker)
-    for line in answer.prompted.lines:
-        added = out.lines.add()
-        result_out(added.result, line.best, answer.rows[line.best.report.report_id], asker, sealed)
-        trace_out(added.result, answer.traces.get(place(line.best), ()))
-        for newer in line.newer:
-            newer_out(added.newer.add(), newer, answer.rows[newer.report.report_id], asker, sealed)
-    if include_not_reusable:
-        for judged in answer.prompted.not_reusable[:MAX_NOT_REUSABLE]:
-            entry = out.not_reusable.add()
-            result_out(entry, judged, answer.rows[judged.report.report_id], asker, sealed)
-            trace_out(entry, answer.traces.get(place(judged), ()))
     coverage_out(out.coverage.add(), coverage, source)
-    return out
+    sealed = SealedReports(asker)
+
+    def entry(judged: Judged) -> bytes:
+        row = answer.rows[judged.report.report_id]
+        found = result_bytes(judged, row, sealed)
+        if answer.traces:
+            told = report_pb2.ResultEntry()
+            trace_out(told, answer.traces.get(place(judged), ()))
+            found += told.SerializeToString()
+        return found
+
+    parts = [out.SerializeToString()]
+    for line in answer.prompted.lines:
+        written = field(_RESULT, entry(line.best))
+        for newer in line.newer:
+            told = report_pb2.NewerResult()
+            newer_out(told, newer, answer.rows[newer.report.report_id], asker, sealed)
+            written += field(_NEWER, told.SerializeToString())
+        parts.append(field(_LINES, written))
+    if include_not_reusable:
+        parts += [field(_NOT_REUSABLE, entry(judged)) for judged in answer.prompted.not_reusable[:MAX_NOT_REUSABLE]]
+    return b"".join(parts)
 
 
 def list_out(
@@ -165,46 +174,12 @@ def coverage_out(target: reuse_service_pb2.SourceCoverage, coverage: Coverage, s
         stamp(feed.last_received_at, behind.last_received)
 
 
-class SealedReports:
-    """Ids of reports for one asker, each sealed once in an answer."""
-
-    def __init__(self, asker: Asker) -> None:
-        self._asker = asker
-        self._done: dict[bytes, str] = {}
-
-    def of(self, row: StoredReport) -> str:
-        """The id of a report."""
-        known = self._done.get(row.report_id)
-        if known is None:
-            known = self._asker.ids.seal(REPORT_ID, self._asker.institution, (row.patient_key, row.report_id))
-            self._done[row.report_id] = known
-        return known
-
-
 def result_out(
     target: report_pb2.ResultEntry, judged: Judged, row: StoredReport, asker: Asker, sealed: SealedReports
 ) -> None:
     """One result with its verdict."""
-    _, result, verdict, time = judged
-    target.report_id = sealed.of(row)
-    target.result_index = result.ordinal
-    target.status = result.status
-    institution_ref(target.issuer, row.institution, asker.book)
-    if verdict.item is not None:
-        item_ref(target.item, verdict.item)
-    stamp(target.taken_at, time)
-    target.taken_at_is_issue_time = judged.time_is_issue
-    detail = row.details[result.ordinal]
-    # Copied as it was stored: no field of it is looked at.
-    if detail:
-        target.detail.MergeFromString(detail)
-    target.critical = critical(judged, target.detail.interpretation, asker.book)
-    target.reusable = verdict.reusable
-    if verdict.reusable:
-        stamp(target.valid_until, verdict.until)
-        target.mark = verdict.mark
-    else:
-        target.reasons.extend(REASONS[reason] for reason in verdict.reasons)
+    del asker  # `sealed` is for the same one
+    target.MergeFromString(result_bytes(judged, row, sealed))
 
 
 def newer_out(

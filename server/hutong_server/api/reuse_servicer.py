@@ -49,9 +49,9 @@ class ReuseServicer(
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def OpenChart(
+    async def OpenChart(  # type: ignore[override]  # in its wire form already
         self, request: reuse_service_pb2.OpenChartRequest, context: Context
-    ) -> reuse_service_pb2.OpenChartResponse:
+    ) -> bytes:
         """See the contract."""
         parts, this = self._parts, call.current()
         faults = Faults()
@@ -66,9 +66,7 @@ class ReuseServicer(
         faults.check()
         asker = self._asker()
 
-        def answer(
-            reader: Reader,
-        ) -> tuple[tuple[ChartAnswer, reuse_service_pb2.OpenChartResponse], Callable[[Writer], None]]:
+        def answer(reader: Reader) -> tuple[tuple[ChartAnswer, bytes], Callable[[Writer], None]]:
             found = open_chart(ask, reader, asker.book, parts.tokens, parts.clock())
             prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
             response = chart_out(

@@ -2,12 +2,12 @@
 always the newer ones of the same item that may not. Pure.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hutong_server.domain.recognition import RecognizedItem, Specialty
 from hutong_server.domain.report import Instant, ResultFacts, TimeSource
-from hutong_server.domain.results import Results
+from hutong_server.domain.results import Results, Shape
 from hutong_server.domain.reuse import Assessment, Judge, Judgment, ReportFacts, Request
 from hutong_server.domain.rulebook import RuleBook
 
@@ -58,7 +58,9 @@ class _Alike(NamedTuple):
     recency: _Recency
     report: ReportFacts
     results: Results
-    indexes: Sequence[int]
+    first: int
+    """Index of the first of them; they stand together."""
+    shapes: Sequence[Shape]
     judge: Judge
 
     def judged(self, index: int, found: Judgment) -> Judged:
@@ -77,46 +79,48 @@ def prompt(reports: _Reports, request: Request, book: RuleBook, *, everything: b
     for report, given in reports:
         results = Results.of(given)
         count += len(results)
-        groups += _alike(report, results, request, book)
+        if len(results.times) == 1:
+            groups.append(_group(report, results, 0, results.shapes, Judge(results.times[0], report, request, book)))
+        else:
+            for index, when in enumerate(results.times):
+                alone = results.shapes[index : index + 1]
+                groups.append(_group(report, results, index, alone, Judge(when, report, request, book)))
     # Stable: of results at one moment the one that stands first comes first.
     groups.sort(key=_recency, reverse=True)
     lines = _lines(groups)
     return Prompted(lines, _refused(groups) if everything else (), count - len(lines))
 
 
-def _alike(report: ReportFacts, results: Results, request: Request, book: RuleBook) -> Iterator[_Alike]:
-    each = range(len(results))
-    together = [each] if len(results.times) == 1 else [range(index, index + 1) for index in each]
-    for when, indexes in zip(results.times, together, strict=True):
-        judge = Judge(when, report, request, book)
-        # Of two at one moment the one issued later is the better: it may be the repeat of a doubtful measurement.
-        issued = when.issued if when.issued is not None else report.issued or 0
-        recency = (_LATEST if when.time is None else when.time, issued)
-        yield _Alike(recency, report, results, indexes, judge)
+def _group(report: ReportFacts, results: Results, first: int, shapes: Sequence[Shape], judge: Judge) -> _Alike:
+    time = results.when(first).time
+    # Of two at one moment the one issued later is the better: it may be the repeat of a doubtful measurement.
+    return _Alike((_LATEST if time is None else time, judge.issued or 0), report, results, first, shapes, judge)
 
 
 def _lines(groups: list[_Alike]) -> tuple[Line, ...]:
     """From the newest result of each item on, until one may be reused."""
     lines: dict[str, Line] = {}
     passed: dict[str, list[tuple[_Alike, int, Judgment]]] = {}
+    done = {""}
     for group in groups:
-        recency, _, results, indexes, judge = group
-        shapes = results.shapes
-        for index in indexes:
-            found = judge.judgment(shapes[index])
-            item = found.item
-            if item is None or (code := item.code) in lines:
+        recency, _, _, first, shapes, judge = group
+        for index, found in enumerate(judge.judgments(shapes), first):
+            code, item = found.code, found.item
+            if code in done or item is None:
                 continue
             if judge.reusable(found):
-                newer = (each for each in passed.get(code, ()) if each[0].recency > recency)
-                lines[code] = Line(
-                    item, group.judged(index, found), tuple(other.judged(at, known) for other, at, known in newer)
-                )
+                done.add(code)
+                newer = [each for each in passed.get(code, ()) if each[0].recency > recency]
+                best = group.judged(index, found)
+                lines[code] = Line(item, best, tuple([other.judged(at, known) for other, at, known in newer]))
             else:
                 passed.setdefault(code, []).append((group, index, found))
-    return tuple(
-        sorted(lines.values(), key=lambda line: (line.item.specialty is not Specialty.LABORATORY, line.item.code))
-    )
+    return tuple(sorted(lines.values(), key=_place))
+
+
+def _place(line: Line) -> tuple[bool, str]:
+    item = line.item
+    return item.specialty is not Specialty.LABORATORY, item.code
 
 
 def _refused(groups: list[_Alike]) -> tuple[Judged, ...]:
@@ -124,8 +128,8 @@ def _refused(groups: list[_Alike]) -> tuple[Judged, ...]:
     return tuple(
         group.judged(index, found)
         for group in groups
-        for index in group.indexes
-        if not group.judge.reusable(found := group.judge.judgment(group.results.shapes[index]))
+        for index, found in enumerate(group.judge.judgments(group.shapes), group.first)
+        if not group.judge.reusable(found)
     )
 
 

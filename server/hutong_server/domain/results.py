@@ -19,11 +19,13 @@ _FACTS: Callable[[Any], ResultFacts] = partial(tuple.__new__, ResultFacts)
 class Shape:
     """A result apart from its number and its times. Compared by identity: made by shape_of() alone."""
 
-    __slots__ = ("called", "facts")
+    __slots__ = ("after", "before", "called", "facts")
 
     def __init__(self, facts: ResultFacts, called: tuple[CodeKey, ...]) -> None:
         self.facts = facts
         """With number 0 and without times."""
+        self.before, self.after = facts[1:3], facts[6:]
+        """What stands before and after the times."""
         self.called = called
         """What its components are called, and by what other words it is; see StoredReport.parts."""
 
@@ -89,8 +91,8 @@ class Results(Sequence[ResultFacts]):
 
     def fact(self, index: int) -> ResultFacts:
         """One result."""
-        alike = self.shapes[index].facts
-        return _FACTS((self.ordinals[index], *alike[1:3], *self.when(index), *alike[6:]))
+        shape, times = self.shapes[index], self.times
+        return _FACTS((self.ordinals[index], *shape.before, *times[0 if len(times) == 1 else index], *shape.after))
 
     def __len__(self) -> int:
         return len(self.shapes)

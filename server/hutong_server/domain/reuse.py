@@ -4,6 +4,7 @@ Pure and total: all that is judged, time included, is an argument, and nothing r
 Sources: 国卫医发〔2022〕6号 (quality assessment, marks, who judges), regional catalogues (windows, directions).
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -114,6 +115,8 @@ class Judgment(NamedTuple):
     """Milliseconds."""
     sound: bool
     """Only time can stand against its reuse."""
+    code: str
+    """Of the item; "" without one."""
 
 
 def assess(result: ResultFacts, report: ReportFacts, request: Request, book: RuleBook) -> Assessment:
@@ -125,7 +128,7 @@ def assess(result: ResultFacts, report: ReportFacts, request: Request, book: Rul
 class Judge:
     """Judges the results of one report that have the same times, for one asker."""
 
-    __slots__ = ("_book", "_issued", "_known", "_now", "_of_taking", "_report", "_request", "_tested")
+    __slots__ = ("_book", "_known", "_now", "_of_taking", "_report", "_request", "_tested", "issued")
 
     def __init__(self, when: When, report: ReportFacts, request: Request, book: RuleBook) -> None:
         time, source, issued = when
@@ -134,7 +137,9 @@ class Judge:
         taken = time if source != _NO_TIME else None
         tested = taken if taken is not None else issued
         self._report, self._request, self._book, self._now = report, request, book, request.now
-        self._issued, self._tested, self._of_taking = issued, tested, taken if source != _ISSUED else None
+        self.issued = issued
+        """When the results were issued, else their report."""
+        self._tested, self._of_taking = tested, taken if source != _ISSUED else None
         # Everything that decides but the shape: of the times, only in which stretch of days they are.
         stretch: tuple[int, ...] = ()
         if tested is not None:
@@ -149,26 +154,32 @@ class Judge:
         if known is None:
             found = _judge(shape.facts, self._report, self._request, self._book, self._tested)
             known = self._book.judgments.keep(self._known, shape, found)
-        decided = self._request.decided
-        if decided and known.item is not None and known.item.code in decided:
+        if known.item is not None and known.code in self._request.decided:
             return known._replace(before=_listed((*known.before, NotReusable.ALREADY_DECIDED)), sound=False)
         return known
+
+    def judgments(self, shapes: Sequence[Shape]) -> list[Judgment]:
+        """What is found of each."""
+        found = list(map(self._known.get, shapes))
+        if None in found or self._request.decided:
+            return list(map(self.judgment, shapes))
+        return found  # type: ignore[return-value]  # none is missing
 
     def reusable(self, found: Judgment) -> bool:
         """Whether it may be reused now."""
         if not found.sound:
             return False
-        base, tested, now = self._issued if found.of_issue else self._of_taking, self._tested, self._now
+        base, tested, now = self.issued if found.of_issue else self._of_taking, self._tested, self._now
         return base is not None and base <= now <= base + found.window and (tested is None or tested <= now)
 
     def assessment(self, found: Judgment) -> Assessment:
         """The verdict, with every reason."""
-        item, before, after, mark, of_issue, window, _ = found
+        item, before, after, mark, of_issue, window, *_ = found
         tested, now = self._tested, self._now
         ahead = tested is not None and tested > now
         if item is None:
             return Assessment(None, False, None, "", before + ((NotReusable.OUTSIDE_WINDOW,) if ahead else ()))
-        base = self._issued if of_issue else self._of_taking
+        base = self.issued if of_issue else self._of_taking
         if base is not None and base <= now <= base + window and window > 0 and not ahead:
             if before or after:
                 return Assessment(item, False, None, "", before + after)
@@ -227,7 +238,7 @@ def _judge(
     elif not in_effect:
         before.append(NotReusable.NOT_RECOGNIZED_ITEM)
     if item is None:
-        return Judgment(None, tuple(before), (), "", False, 0, False)
+        return Judgment(None, tuple(before), (), "", False, 0, False, "")
     if mapped.differs:
         if not _OF_SPECIMEN.isdisjoint(mapped.differs):
             before.append(NotReusable.SPECIMEN_DIFFERS)
@@ -250,4 +261,5 @@ def _judge(
         mark = standing.mark
     window = item.window_days * DAY
     sound = window > 0 and not before and not after
-    return Judgment(item, tuple(before), tuple(after), mark, item.time_base is TimeBase.ISSUED, window, sound)
+    of_issue = item.time_base is TimeBase.ISSUED
+    return Judgment(item, tuple(before), tuple(after), mark, of_issue, window, sound, item.code)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hutong_server.api.parts import Limits, Parts
 from hutong_server.api.rule_snapshot import RuleSnapshot, read_book
 from hutong_server.api.server import SERVICES, ConnectionLimits, RegistryServer, ServerOptions
 from hutong_server.api.standing import Standing
+from hutong_server.api.unmapped_tally import UnmappedTally
 from hutong_server.api.wire_form import ProtoWire
 from hutong_server.app_certificates import authority_of, enrollment_server, retired_of, server_certificates
 from hutong_server.domain.caller import Caller, Role
@@ -90,6 +92,7 @@ class Registry:
             metrics=metrics,
             clock=now,
             standing=standing,
+            unmapped=UnmappedTally(store, ring.tokens, rules, metrics, now),
             checkpoint_key=checkpoint_key(settings.registry_name, settings.ledger_key).verifier.text,
             authority=authority,
             approved_roles=frozenset(Role(name) for name in settings.approval_roles),
@@ -101,6 +104,7 @@ class Registry:
                 stall=settings.stall_seconds,
             ),
         )
+        self._unmapped = parts.unmapped
         self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
         self.server = RegistryServer(parts, self._health, _options(settings))
         self.enrollment = enrollment_server(parts, settings)
@@ -116,6 +120,7 @@ class Registry:
         self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [
             rules.poll,
             Activation(parts, min(0.5, settings.rules_poll_seconds)).poll,
+            parts.unmapped.poll,
             coverage.poll,
             self._health.watch,
             standing.poll,
@@ -186,6 +191,8 @@ class Registry:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._health.close()
+        with suppress(StoreUnavailable):
+            await self._unmapped.keep()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:

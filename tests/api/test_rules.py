@@ -333,6 +333,46 @@ async def test_all_errors_are_listed_when_asked_for(site: Site, hospital: str) -
     assert [each.place for each in foreign.faults] == ["overrides.csv:2:1"]
 
 
+async def unmapped(site: Site, institution: str, *, by: str = "registry", **more: Any) -> Any:
+    ask = catalog.ListUnmappedCodesRequest(institution=institution, **more)
+    return await site.catalog(by).ListUnmappedCodes(ask, timeout=5)
+
+
+async def test_codes_that_lead_nowhere_are_told_with_how_often(
+    site: Site, hospital: str, serials: Iterator[int]
+) -> None:
+    for code, count in (("9999-1", 1), ("9999-2", 3), ("2823-3", 4)):
+        for _ in range(count):
+            report = lab_report(f"unmapped-{next(serials)}", person(next(serials)), code=code)
+            await site.publishing(hospital).PublishReport(publish(report), timeout=5)
+            if code == "9999-1":  # what is there already, and what is only checked, is not counted
+                await site.publishing(hospital).PublishReport(publish(report), timeout=5)
+                other = lab_report(f"unmapped-{next(serials)}", person(next(serials)), code=code)
+                await site.publishing(hospital).PublishReport(publish(other, validate_only=True), timeout=5)
+    for _ in range(100):
+        found = await unmapped(site, hospital)
+        if sum(each.occurrences for each in found.codes) == 4:
+            break
+        await asyncio.sleep(0.05)
+    assert [(each.system, each.code, each.display, each.occurrences) for each in found.codes] == [
+        ("http://loinc.org", "9999-2", "Potassium", 3),
+        ("http://loinc.org", "9999-1", "", 1),
+    ]
+    assert (found.codes[0].institution.code, found.codes[0].institution.name) == (hospital, "医院")
+    assert found.codes[0].last_seen_at.seconds > 1_700_000_000
+    assert dict(found.unmapped_per_mille) == {hospital: 500}
+    first = await unmapped(site, hospital, page_size=1)
+    rest = await unmapped(site, hospital, page_token=first.next_page_token)
+    assert [*first.codes, *rest.codes] == list(found.codes)
+    assert await unmapped(site, "", by=hospital) == found
+    assert (await refused(unmapped(site, "H1", by=hospital))).reason == "ROLE_NOT_ALLOWED"
+    mapping = f"institution,system,code,item\n{hospital},http://loinc.org,9999-2,LAB-K\n"
+    await load(site, {"mappings.csv": mapping}, by=hospital)
+    now = await unmapped(site, hospital)
+    assert [each.code for each in now.codes] == ["9999-1"]
+    assert dict(now.unmapped_per_mille) == {hospital: 125}
+
+
 async def test_a_change_is_live_on_every_worker_within_a_second(
     material: Material, store_url: str, tmp_path: Path, serials: Iterator[int]
 ) -> None:

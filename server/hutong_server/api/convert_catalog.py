@@ -6,12 +6,14 @@ from typing import Final
 
 from hutong.v1 import catalog_service_pb2
 
-from hutong_server.api.convert import TIERS, Faults, stamp
+from hutong_server.api.convert import TIERS, Faults, institution_ref, stamp
 from hutong_server.domain import feed
 from hutong_server.domain.recognition import Institution, Tier
 from hutong_server.domain.report import Instant, Issue
+from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import CatalogDiff
 from hutong_server.store.base_catalog import CANCELLED, DONE, FAILED, PENDING, CatalogVersion, PendingImport
+from hutong_server.store.base_unmapped import UnmappedRow
 from hutong_server.usecases.import_catalog import Imported
 from hutong_server.usecases.institutions import InstitutionState, Scope
 
@@ -144,3 +146,12 @@ def changes_out(changes: Iterable[CatalogDiff]) -> Iterable[catalog_service_pb2.
         yield catalog_service_pb2.CatalogChange(
             change=CHANGES[each.change], kind=each.kind, key=each.key, before=each.before, after=each.after
         )
+
+
+def unmapped_out(target: catalog_service_pb2.UnmappedCode, row: UnmappedRow, book: RuleBook) -> None:
+    """A code that leads nowhere."""
+    institution_ref(target.institution, row.institution, book)
+    target.system, target.code, target.display = row.system, row.code, row.display
+    target.occurrences = row.occurrences
+    stamp(target.first_seen_at, row.first_seen)
+    stamp(target.last_seen_at, row.last_seen)

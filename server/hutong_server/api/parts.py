@@ -12,6 +12,7 @@ from hutong_server.api.handover import Handover
 from hutong_server.api.refusals import refusal_kept
 from hutong_server.api.rule_snapshot import RuleSnapshot
 from hutong_server.api.standing import Standing
+from hutong_server.api.unmapped_tally import UnmappedTally
 from hutong_server.domain.caller import Role
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import Ids, Question, Reader, Store, Tokens, Writer
@@ -60,6 +61,8 @@ class Parts:
     limits: Limits
     standing: Standing
     """Which certificates are revoked."""
+    unmapped: UnmappedTally
+    """Counts what leads to no item."""
     checkpoint_key: str = ""
     """With which the ledger's checkpoints verify (C2SP verifier key)."""
     handover: Handover = field(default_factory=Handover)

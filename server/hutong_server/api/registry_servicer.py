@@ -188,6 +188,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         tier = publisher.tier.value if publisher else "unknown"
         for each in published:
             self._parts.metrics.published.labels(tier, each.category, each.outcome.value).inc()
+        self._parts.unmapped.add(published)
 
 
 def _unexpected(error: Exception, request_id: str) -> tuple[Issue, ...]:

@@ -7,14 +7,21 @@ from hutong.v1 import catalog_service_pb2
 
 from hutong_server.api import call
 from hutong_server.api.convert import Faults, instant
-from hutong_server.api.convert_catalog import MAX_CHANGES, changes_out, ended_out, pending_out, version_out
+from hutong_server.api.convert_catalog import (
+    MAX_CHANGES,
+    changes_out,
+    ended_out,
+    pending_out,
+    unmapped_out,
+    version_out,
+)
 from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
 from hutong_server.api.status import refusal
 from hutong_server.catalog import check_references, diff
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.store.base_catalog import CatalogVersion, HistoryPosition
-from hutong_server.usecases.institutions import check_operator
+from hutong_server.usecases.institutions import OPERATOR, check_operator
 from hutong_server.usecases.rule_history import (
     MovePending,
     RollBack,
@@ -24,10 +31,11 @@ from hutong_server.usecases.rule_history import (
     preview_roll_back,
     roll_back,
 )
+from hutong_server.usecases.unmapped import list_unmapped
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-PAGE, LARGEST_PAGE = 50, 1000
+PAGE, UNMAPPED_PAGE, LARGEST_PAGE = 50, 100, 1000
 _LIST = "catalog-versions"
 
 
@@ -127,7 +135,28 @@ class RuleHistoryMethods:
         self, request: catalog_service_pb2.ListUnmappedCodesRequest, context: Context
     ) -> catalog_service_pb2.ListUnmappedCodesResponse:
         """See the contract."""
-        raise refusal(Reason.METHOD_UNKNOWN)
+        parts, caller = self._parts, call.current().peer
+        faults = Faults()
+        size = faults.page_size(request.page_size, UNMAPPED_PAGE, LARGEST_PAGE)
+        institution = faults.text("institution", request.institution)
+        faults.check()
+        if caller.institution != OPERATOR:
+            if institution not in ("", caller.institution):
+                raise refusal(Reason.ROLE_NOT_ALLOWED)
+            institution = caller.institution
+        book, listed = parts.rules.book, f"unmapped:{institution}"
+        opened = self._pages.open(listed, caller.institution, request.page_token)
+        after = (-int(opened[0]), bytes.fromhex(opened[1])) if opened else (-(1 << 62), b"")
+        found = await parts.read(lambda reader: list_unmapped(reader, book, parts.tokens, institution))
+        rest = [row for row in found.codes if (-row.occurrences, row.code_key) > after]
+        response = catalog_service_pb2.ListUnmappedCodesResponse(unmapped_per_mille=found.per_mille)
+        for row in rest[:size]:
+            unmapped_out(response.codes.add(), row, book)
+        if len(rest) > size:
+            last = rest[size - 1]
+            position = (str(last.occurrences), last.code_key.hex())
+            response.next_page_token = self._pages.seal(listed, caller.institution, *position)
+        return response
 
 
 def pending_id_in(text: str) -> bytes:

@@ -19,6 +19,7 @@ from hutong_server.store.notice_tables import notice, reliance
 from hutong_server.store.notices import notice_context
 from hutong_server.store.packing import sealed_context, version_context
 from hutong_server.store.reliances import reliance_context
+from hutong_server.store.rule_tables import unmapped_code
 from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Row, Transaction
 
@@ -144,6 +145,7 @@ def _places() -> dict[str, _Place]:
             (notice.c.institution, notice.c.notice_id),
             lambda _, values: notice_context(values[0], values[1]),
         ),
+        _Place(unmapped_code.c.body, (unmapped_code.c.code_key,), _of_keys(b"unmapped", 0)),
     ]
     return {f"{each.table.name}.{each.column.name}": each for each in found}
 

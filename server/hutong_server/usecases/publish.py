@@ -12,6 +12,7 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant, Issue, Refusal, Report, Severity, Withdrawal
 from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.unmapped import Seen
 from hutong_server.store.base import AccessRecord, FeedStatus, RecordedReport, Tokens, Writer
 from hutong_server.usecases.publish_version import Kept, keep
 from hutong_server.usecases.publish_whose import Prepared, prepare
@@ -47,6 +48,8 @@ class Published:
     digest: bytes = b""
     category: str = "unknown"
     """laboratory, examination, other, withdrawal; unknown for one that was refused."""
+    seen: Seen | None = None
+    """Which of its results lead to no item; None for what was there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         unreadable=each.unreadable_count,
         identity_system=each.identity_system,
         digest=each.digest,
+        seen=None if kept.unchanged else each.seen,
         category=(each.rows.specialty or "other") if each.rows else "withdrawal",
     )
 

@@ -26,6 +26,7 @@ from hutong_server.domain.report import (
     called_in,
 )
 from hutong_server.domain.rulebook import RuleBook
+from hutong_server.domain.unmapped import Seen, unmapped_result
 from hutong_server.store.base import Tokens
 from hutong_server.usecases.wire import Wire
 
@@ -65,6 +66,8 @@ class Prepared:
     issues: tuple[Issue, ...]
     rows: Rows | None
     rule: NameRule
+    seen: Seen | None = None
+    """Which of its results lead to no item."""
 
     @property
     def locks(self) -> tuple[bytes, ...]:
@@ -130,6 +133,19 @@ def prepare(
         issues=tuple(warnings),
         rows=rows,
         rule=book.policy.name_rule,
+        seen=_seen(reading, rows, own, book) if isinstance(reading, Report) and rows is not None else None,
+    )
+
+
+def _seen(report: Report, rows: Rows, own: str, book: RuleBook) -> Seen:
+    person = (*report.demographics.names, *(raw.value for raw in report.identifiers))
+    unmapped = (
+        unmapped_result(result, names, own, person, book)
+        for result, names in zip(rows.results, rows.parts, strict=True)
+    )
+    return Seen(
+        institutions=tuple(result.performer or own for result in rows.results),
+        unmapped=tuple(each for each in unmapped if each is not None),
     )
 
 

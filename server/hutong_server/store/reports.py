@@ -33,11 +33,11 @@ _SHOWN = select(_report.patient_key, _report.report_id, _report.institution, _re
 )
 _REPORTS = Statement(_SHOWN)
 _REPORT = Statement(_SHOWN.where(_report.report_id == _OF_ID))
-_HIDDEN_REPORT = Statement(
-    select(_report.patient_key, _report.report_id, _report.institution, _report.version, _report.body).where(
-        _report.patient_key == _OF_KEY, _report.report_id == _OF_ID
-    )
+_EVERY = select(_report.patient_key, _report.report_id, _report.institution, _report.version, _report.body).where(
+    _report.patient_key == _OF_KEY
 )
+_HIDDEN_REPORTS = Statement(_EVERY)
+_HIDDEN_REPORT = Statement(_EVERY.where(_report.report_id == _OF_ID))
 _PUT_REPORT = upsert(tables.report)
 _ONE_REPORT = (_report.patient_key == _OF_KEY, _report.report_id == _OF_ID)
 _SET_HELD = Statement(update(tables.report).where(*_ONE_REPORT).values(held=bindparam("is_held")))
@@ -79,6 +79,11 @@ def report(tx: Transaction, key: PatientKey, report_id: bytes) -> StoredReport |
     """See Reader."""
     row = tx.row(_REPORT, of_key=key, of_id=report_id)
     return _opened(tx, row) if row else None
+
+
+def hidden_reports(tx: Transaction, key: PatientKey) -> list[StoredReport]:
+    """See Reader."""
+    return [_opened(tx, row) for row in tx.rows(_HIDDEN_REPORTS, of_key=key)]
 
 
 def hidden_report(tx: Transaction, key: PatientKey, report_id: bytes) -> StoredReport | None:

@@ -44,6 +44,10 @@ class CheckOrders:
     """Also tell how each verdict was reached."""
 
 
+class ChangedMeanwhile(Exception):
+    """Patient or rules have changed since the answer was worked out: it is not kept, and must not leave."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrdersAnswer:
     """The answer, and what must be durable before it leaves."""
@@ -57,10 +61,19 @@ class OrdersAnswer:
     kept: Prompt
     record: AccessRecord
     passed: Passed
+    changes: tuple[int, ...]
+    """Of the patient's records (Reader.changes), as they stood when the answer was worked out."""
     traces: Traces = field(default_factory=dict)
 
     def keep(self, writer: Writer) -> None:
-        """The write job: prompt, emergency and access record."""
+        """The write job: prompt, emergency and access record.
+
+        Raises ChangedMeanwhile when one fresh read shows that the patient, or the rules, are not what they were: a
+        report that was withdrawn on another worker, while this one judged, is in no answer that is recorded after it.
+        """
+        fresh = writer.catalog_version(), writer.changes(self.record.patient_keys)
+        if fresh != (self.kept.rules_version, self.changes):
+            raise ChangedMeanwhile
         self.passed.keep(writer)
         writer.put_prompt(self.kept)
         writer.record(self.record)
@@ -133,5 +146,6 @@ def check_orders(ask: CheckOrders, reader: Reader, book: RuleBook, tokens: Token
             withheld=passed.withheld,
         ),
         passed=passed,
+        changes=reader.changes(found.keys),
         traces=traces_of(shown, request, book) if ask.explain else {},
     )

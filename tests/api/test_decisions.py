@@ -107,10 +107,24 @@ async def test_a_critical_value_is_said_and_its_flag_shown(site: Site, serials: 
     document = lab_report("critical", patient, value="7.9")
     document["contained"][2]["interpretation"] = [{"coding": [{"code": "HH"}]}]
     document["contained"][2]["referenceRange"] = [{"low": {"value": 3.5, "unit": "mmol/L"}, "high": {"value": 5.3}}]
+    document["contained"][2]["component"] = [
+        {
+            "code": {"text": "溶血指数"},
+            "valueString": "轻度",
+            "interpretation": [{"coding": [{"code": "A"}]}],
+            "referenceRange": [{"high": {"value": 20}}],
+        }
+    ]
     await site.publishing("H1").PublishReport(publish(document), timeout=10)
     [result] = (await record(site, decision(await opened(site, patient)))).results
-    assert "钾 7.9 mmol/L（参考范围 3.5 mmol/L – 5.3） [HH]；危急值；" in result.citation.text_zh
-    assert "potassium 7.9 mmol/L (reference range 3.5 mmol/L – 5.3) [HH]; CRITICAL VALUE; " in result.citation.text_en
+    assert result.citation.value == "7.9 mmol/L; 溶血指数 轻度 (≤ 20) [A]"
+    assert (
+        "钾 7.9 mmol/L; 溶血指数 轻度 (≤ 20) [A]（参考范围 3.5 mmol/L – 5.3） [HH]；危急值；" in result.citation.text_zh
+    )
+    assert (
+        "potassium 7.9 mmol/L; 溶血指数 轻度 (≤ 20) [A] (reference range 3.5 mmol/L – 5.3) [HH]; CRITICAL VALUE; "
+        in result.citation.text_en
+    )
 
 
 async def test_what_is_decided_is_not_offered_again_in_the_visit(site: Site, serials: Iterator[int]) -> None:

@@ -49,6 +49,7 @@ def test_every_blob_column_is_sealed_or_said_not_to_be() -> None:
         "ledger_checkpoint.root",
         "ledger_checkpoint.signature",
         "key_wrap.wrapped",
+        "catalog_pending.content",  # rules
     }
     columns = {
         f"{table.name}.{each.name}" for table in metadata.tables.values() for each in table.c if each.type is BLOB

@@ -19,6 +19,8 @@ from hutong_server.api.coverage import CoverageSnapshot
 from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.expiry import ExpiryWatch
 from hutong_server.api.health import Health
+from hutong_server.api.notice_news import NoticeNews
+from hutong_server.api.notice_sweep import NoticeSweep
 from hutong_server.api.observations import Observations
 from hutong_server.api.parts import Limits, Parts
 from hutong_server.api.rule_snapshot import RuleSnapshot, read_book
@@ -92,6 +94,7 @@ class Registry:
             metrics=metrics,
             clock=now,
             standing=standing,
+            news=NoticeNews(rules.look),
             unmapped=UnmappedTally(store, ring.tokens, rules, metrics, now),
             checkpoint_key=checkpoint_key(settings.registry_name, settings.ledger_key).verifier.text,
             authority=authority,
@@ -124,6 +127,8 @@ class Registry:
             coverage.poll,
             self._health.watch,
             standing.poll,
+            parts.news.poll,
+            NoticeSweep(parts).poll,
             self.expiry.poll,
             self.observations.poll,
             self.observations.lag,

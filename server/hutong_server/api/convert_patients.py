@@ -9,6 +9,7 @@ from hutong_server.api.convert import Faults, demographics_out, stamp
 from hutong_server.domain.errors import Reason
 from hutong_server.store.base import Ids, PatientStep
 from hutong_server.usecases.patients import HeldView, PersonView
+from hutong_server.usecases.withhold import ADMIN_REPORT_ID
 
 RECORD: Final = "patient-record"
 STEP: Final = "patient-step"
@@ -46,6 +47,13 @@ def person_out(target: patient_service_pb2.Person, person: PersonView, keys: Sea
         )
         demographics_out(record.demographics, row.demographics)
         stamp(record.opened_at, row.opened)
+        for known in person.reports.get(row.key, ()):
+            report = record.known_reports.add(
+                report_id=keys.seal(ADMIN_REPORT_ID, known.report_id),
+                institution=known.institution,
+                withheld=known.withheld,
+            )
+            stamp(report.received_at, known.received)
 
 
 def step_out(target: patient_service_pb2.PatientStep, step: PatientStep, keys: SealedKeys) -> None:

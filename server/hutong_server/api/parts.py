@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.handover import Handover
+from hutong_server.api.notice_news import NoticeNews
 from hutong_server.api.refusals import refusal_kept
 from hutong_server.api.rule_snapshot import RuleSnapshot
 from hutong_server.api.standing import Standing
@@ -61,6 +62,8 @@ class Parts:
     limits: Limits
     standing: Standing
     """Which certificates are revoked."""
+    news: NoticeNews
+    """Wakes the streams of notices."""
     unmapped: UnmappedTally
     """Counts what leads to no item."""
     checkpoint_key: str = ""

@@ -16,11 +16,10 @@ from hutong_server.domain.person import Demographics
 from hutong_server.store.base import PatientStep, Writer
 from hutong_server.usecases.asking import PatientQuery, tokens_of
 from hutong_server.usecases.institutions import admin_access
-from hutong_server.usecases.patients import Step, link, list_held, place_held, show_patient, undo, unlink
+from hutong_server.usecases.patients import link, list_held, place_held, show_patient, undo, unlink
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-MAX_REASON = 1000
 PAGE, LARGEST_PAGE = 20, 100
 
 
@@ -74,7 +73,8 @@ class PatientServicer(WithholdMethods, patient_service_pb2_grpc.PatientServiceSe
             person_out(response.persons.add(), person, keys)
         for step in steps:
             step_out(response.steps.add(), step, keys)
-        await self._record("ShowPatient", [row.key for person in persons for row in person.records], ())
+        shown = [each.report_id for person in persons for known in person.reports.values() for each in known]
+        await self._record("ShowPatient", [row.key for person in persons for row in person.records], shown)
         return response
 
     async def PlaceHeldReport(
@@ -127,13 +127,6 @@ class PatientServicer(WithholdMethods, patient_service_pb2_grpc.PatientServiceSe
 
     def _keys(self) -> SealedKeys:
         return SealedKeys(self._parts.ids, call.current().peer.institution)
-
-    def _step(self, reason: str, faults: Faults) -> Step:
-        """The step's who, why and when. Raises HutongError for every fault of the request so far."""
-        faults.text("reason", reason, longest=MAX_REASON, required=True)
-        faults.check()
-        this = call.current()
-        return Step(this.peer, reason, self._parts.clock(), this.request_id)
 
     async def _do(self, job: Callable[[Writer], PatientStep]) -> PatientStep:
         return await self._parts.write(job)

@@ -45,6 +45,8 @@ class NoticePage:
     records: tuple[AccessRecord, ...]
     hide: tuple[Notice, ...] = ()
     show: tuple[Notice, ...] = ()
+    withheld: bool = False
+    """Of look_again: whether some of these are still withheld."""
 
     @property
     def idle(self) -> bool:
@@ -110,12 +112,14 @@ def look_again(ask: Listener, after: int, reader: Reader, book: RuleBook, now: I
     Gives none of them; `last` and `more` are of this walk.
     """
     batch = reader.notices(ask.caller.institution, NoticeFilter(after, hidden=True), BATCH)
+    show = tuple(notice for notice in batch if _told(notice, reader, book, now).exists)
     return NoticePage(
         notices=(),
-        last=batch[-1].number if batch else 0,
+        last=batch[-1].number if batch else after,
         more=len(batch) == BATCH,
         records=(),
-        show=tuple(notice for notice in batch if _told(notice, reader, book, now).exists),
+        show=show,
+        withheld=len(show) < len(batch),
     )
 
 

@@ -5,7 +5,9 @@ Every step is recorded with who did it and why, and can be undone.
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import NamedTuple
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
@@ -15,6 +17,9 @@ from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, HeldReport, PatientRecordRow, PatientStep, Reader, Writer
 from hutong_server.usecases.institutions import admin_access
 from hutong_server.usecases.notify import notify, of_persons
+
+MAX_REPORTS = 200
+"""Of one record that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,22 @@ class Step:
         return f"{self.caller.institution}/{self.caller.role.value}"
 
 
+class KnownReport(NamedTuple):
+    """A report under a record, without anything that it says."""
+
+    report_id: bytes
+    institution: str
+    received: Instant
+    withheld: bool
+
+
 @dataclass(frozen=True, slots=True)
 class PersonView:
     """A person as an administrator sees it."""
 
     records: tuple[PatientRecordRow, ...]
+    reports: dict[PatientKey, tuple[KnownReport, ...]] = field(default_factory=dict)
+    """By record, newest first; only where a patient is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,8 @@ def show_patient(tokens: Sequence[bytes], reader: Reader) -> tuple[list[PersonVi
     """The persons under the tokens and the steps that formed them; empty for an unknown patient."""
     persons = reader.persons(tokens)
     keys = [key for person in persons for key in person.keys]
-    return [_view(person, reader) for person in persons], reader.steps(keys)
+    views = [replace(_view(person, reader), reports=_reports(person, reader)) for person in persons]
+    return views, reader.steps(keys)
 
 
 def place_held(held_id: bytes, record: PatientKey | None, step: Step) -> Callable[[Writer], PatientStep]:
@@ -221,6 +238,21 @@ def _candidates(held: HeldReport, reader: Reader, book: RuleBook) -> tuple[Perso
 
 def _view(person: Person, reader: Reader) -> PersonView:
     return PersonView(tuple(reader.patient_records(person.keys)))
+
+
+def _reports(person: Person, reader: Reader) -> dict[PatientKey, tuple[KnownReport, ...]]:
+    """Of each record. Those that are held wait in a list of their own."""
+    found: dict[PatientKey, tuple[KnownReport, ...]] = {}
+    for key in person.keys:
+        rows = sorted(reader.hidden_reports(key), key=lambda row: (row.received, row.report_id), reverse=True)
+        known = ((row, reader.identity_of(row.report_id)) for row in rows)
+        listed = (
+            KnownReport(row.report_id, row.institution, row.received, identity.withheld)
+            for row, identity in known
+            if identity is not None and not identity.held
+        )
+        found[key] = tuple(islice(listed, MAX_REPORTS))
+    return found
 
 
 def _access(method: str, done: PatientStep, step: Step, reports: tuple[bytes, ...] = ()) -> AccessRecord:

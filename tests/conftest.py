@@ -8,6 +8,7 @@ store              function  an open SqlStore at store_url
 sealer tokens ids  session   real ones, under keys of this run
 """
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +22,13 @@ from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.tokens import HmacTokens
 
 from tests.postgresql import NoPostgresql, PostgresqlServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--cases DIR`, or HUTONG_CASES: case files of that folder instead of tests/cases."""
+    folder = os.environ.get("HUTONG_CASES")
+    parser.addoption("--cases", type=Path, default=Path(folder) if folder else None, metavar="DIR")
+
 
 BACKENDS = ("sqlite", "postgresql")
 

@@ -45,7 +45,7 @@ MOMENTS = (  # around switches of daylight saving, the end of a year, and plain 
     datetime(2025, 6, 15, 3, tzinfo=UTC),
 )
 CODES = ("A", "B", "C", "D", "E")
-REGIONS = ("99", "990000", "9904", "990400", "990421", "9905", "990502", "98", "9801", "980102", "990421003")
+REGIONS = ("99", "99", "990000", "9904", "990400", "990421", "9905", "990502", "98", "9801", "980102", "990421003")
 ALLIANCES = ((), (), ("x",), ("y",), ("x", "y"))
 ITEMS = ("K", "GLU", "CT", "US")
 LOINC, OID = "http://loinc.org", "urn:oid:2.16.840.1.113883.6.1"
@@ -140,12 +140,13 @@ class _Maker:
             ),
         }
         asker = self.pick((*CODES, *CODES, "?"))
-        chart, made = [], 0
+        chart: list[tuple[ReportFacts, tuple[ResultFacts, ...]]] = []
         for number in range(rng.randint(1, 3)):
             report, results = self.good(source, asker, number)
             results = [self.spoiled(result) for result in results]
-            made += len(results)
             chart.append((self.spoiled_report(report), tuple(results)))
+        if self.chance(0.4):
+            chart.append(self.again(chart[0], len(chart)))
         for kind in ("mappings", "grants", "rules"):
             rng.shuffle(source[kind])
         requests = [Request(asker, self.now(source, chart), self.decided()) for _ in range(2)]
@@ -225,7 +226,7 @@ class _Maker:
             self.group(),
             self.pick(ITEM_LISTS),
             self.group() if self.chance(0.3) else None,
-            self.some(list(Alike), 1) if self.chance(0.4) else (),
+            self.some(list(Alike), 2) if self.chance(0.4) else (),
             self.pick(list(QualityOf)),
             self.dates(0.7),
         )
@@ -233,13 +234,14 @@ class _Maker:
     def overrides(self) -> list[Override]:
         """At most one for each scope, target and item, as the catalogue holds them."""
         found: dict[tuple[Any, ...], Override] = {}
-        for _ in range(self.rng.randint(0, 4) if self.chance(0.4) else 0):
-            scope = self.pick(list(OverrideScope))
+        items = self.some(ITEMS, 2) or ITEMS
+        for _ in range(self.rng.randint(0, 6) if self.chance(0.4) else 0):
+            scope = self.pick((OverrideScope.REGION, *OverrideScope))
             targets = {OverrideScope.REGION: ("99", "9904", "990421"), OverrideScope.ALLIANCE: ("x", "y")}
             override = Override(
                 scope,
                 self.pick(targets.get(scope, CODES)),
-                self.pick(ITEMS),
+                self.pick(items),
                 self.pick((None, 0, 3, 7, 40)),
                 self.pick((None, None, *TimeBase)),
                 self.pick((None, None, True, False)),
@@ -261,7 +263,8 @@ class _Maker:
         issued = taken + self.pick((0, 1, HOUR, 3 * DAY))
         quality = self.pick(list(QualityOf)) if reader else QualityOf.PERFORMER
         if self.chance(0.85):
-            source["rules"].append(RecognitionRule(f"G{number}", Group(), Group(), quality_of=quality))
+            alike = self.some(list(Alike), 2) if self.chance(0.3) else ()
+            source["rules"].append(RecognitionRule(f"G{number}", Group(), Group(), alike=alike, quality_of=quality))
         if self.chance(0.92):
             bearer = performer if quality is QualityOf.PERFORMER else reader
             reach = self.pick(("national", "national", "99", "98", "WIDE", "ALLIED", "MIXED"))
@@ -272,9 +275,11 @@ class _Maker:
             # Codes of its own, mostly; shared ones lead to several items.
             own = ("local", item.code), (LOINC, f"{item.code}-1"), ("", f"name of {item.code}")
             system, code = self.pick((*own, *own, self.pick(CODINGS)))
+            words = tuple((name, self.pick(terms)) for name, terms in item.terms)
             if self.chance(0.95):
                 owner = self.pick((performer, performer, "*")) if system else performer
-                source["mappings"].append(Mapping(owner, system, code, item.code))
+                narrowed = words[: self.pick((1, 2))] if self.chance(0.3) else ()
+                source["mappings"].append(Mapping(owner, system, code, item.code, narrowed))
             result = ResultFacts(
                 ordinal=ordinal,
                 status="final",
@@ -287,13 +292,27 @@ class _Maker:
                 reader=reader,
             )
             said: dict[str, tuple[Any, ...]] = {}
-            for name, terms in item.terms:
-                word = self.pick(terms)
+            for name, word in words:
                 spoken = self.pick((("v", word), ("urn:oid:2.16.840.1.113883.6.96", word), ("", f"Word  {word} ")))
                 said[FIELDS[name]] = (*said.get(FIELDS[name], ()), spoken)
             results.append(result._replace(**said))
         report = ReportFacts(bytes([number]), issuer, "final", issued=self.pick((issued, issued, None)))
         return report, results
+
+    def again(
+        self, known: tuple[ReportFacts, tuple[ResultFacts, ...]], number: int
+    ) -> tuple[ReportFacts, tuple[ResultFacts, ...]]:
+        """The same report once more, alike in all but its times: a little earlier or later, or over some edge."""
+        report, results = known
+        shift = self.pick((-1, 1)) * self.pick((0, 1, 2, HOUR, DAY, 2 * DAY, 8 * DAY))
+        moved = tuple(
+            each._replace(
+                time=None if each.time is None else each.time + shift,
+                issued=None if each.issued is None else each.issued + shift,
+            )
+            for each in results
+        )
+        return report._replace(report_id=bytes([number])), moved
 
     def spoiled(self, result: ResultFacts) -> ResultFacts:
         """A result with what goes wrong in real feeds."""

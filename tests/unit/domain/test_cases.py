@@ -1,142 +1,155 @@
-"""The tables of cases in tests/cases, each judged by the rules that its file states."""
+"""The tables of cases in tests/cases, or in the folder that --cases or HUTONG_CASES names, each judged by its rules."""
 
-from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
+import secrets
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import yaml
-from hutong_server.catalog import build_rule_book, read_catalog
-from hutong_server.domain.report import CodeKey, Instant, ResultFacts, ResultFlag, TimeSource
-from hutong_server.domain.reuse import Assessment, NotReusable, ReportFacts, Request, assess
-from hutong_server.domain.rulebook import RuleBook, zone_of
+from hutong_server.domain.caller import Role
+from hutong_server.domain.decision import DecisionKind
+from hutong_server.domain.explanation import explain
+from hutong_server.domain.reuse import NotReusable
+from hutong_server.store.base import Prompt
+from hutong_server.store.sql_store import SqlStore, open_store
+from hutong_server.trust.sealing import AesGcmSealer
+from hutong_server.trust.tokens import HmacTokens
+from hutong_server.usecases.asking import Context
+from hutong_server.usecases.record_decisions import DecisionOutcome, Given, RecordDecisions, record_decisions
 
-CASES = Path(__file__).parents[2] / "cases"
-FILES = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(CASES.glob("*.yaml"))}
-ZONE = zone_of("Asia/Shanghai")
-TIMES = {"result": 1, "specimen": 2, "report": 3, "issued": 4, "nothing": 0}
-FIELDS = {
-    *("case", "says", "code", "specimen", "collection", "body_part", "laterality", "method", "taken", "taken_says"),
-    *(
-        "issued",
-        "report_issued",
-        "status",
-        "report_status",
-        "value",
-        "images",
-        "flags",
-        "issued_by",
-        "performed_by",
-        "read_by",
-    ),
-    *("asked_by", "asked_at", "withdrawn", "superseded", "disputed", "in_doubt", "decided", "quality_suspended"),
-}
+from tests.building import caller
+from tests.case_files import OWN, CaseFault, CaseFile, Fields, keys, read_case_files
+
+FILES = read_case_files(OWN)
 
 
-def instant(text: str) -> Instant:
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
-    return round(moment.timestamp() * 1000)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each case, of its form."""
+    forms = {"single": "", "chart": "results", "arriving": "arrives", "ordering": "orders", "deciding": "decides"}
+    for fixture, key in forms.items():
+        if fixture in metafunc.fixturenames:
+            found = [
+                pytest.param((file, case), id=f"{file.name}: {case.get('case')}")
+                for file in chosen(metafunc.config).values()
+                for case in file.cases
+                if (key in case if key else not set(forms.values()) & set(case))
+            ]
+            metafunc.parametrize(fixture, found)
+    if "file" in metafunc.fixturenames:
+        metafunc.parametrize("file", chosen(metafunc.config).values(), ids=lambda file: file.name)
 
 
-def keys(written: Any, system: str = "") -> tuple[CodeKey, ...]:
-    """ "system|code" is a coding; a bare word is a text, or a code of `system`."""
-    words = written if isinstance(written, list) else [] if written is None else [written]
-    parts = [word.partition("|") for word in words]
-    return tuple((before, after) if bar else (system, before) for before, bar, after in parts)
+def chosen(config: pytest.Config) -> dict[str, CaseFile]:
+    folder = config.getoption("--cases")
+    return read_case_files(folder) if folder else FILES
 
 
-def book_of(name: str, suspended: dict[str, str]) -> RuleBook:
-    content = yaml.safe_dump(FILES[name]["catalog"], allow_unicode=True).encode()
-    imported = read_catalog([(f"{name}.yaml", content)], ())
-    institutions = [
-        replace(each, quality_suspended_since=instant(suspended[each.code])) if each.code in suspended else each
-        for each in imported.institutions
-    ]
-    return build_rule_book(1, institutions, imported.rows)
+Asked = tuple[CaseFile, Fields]
 
 
-def judge(name: str, case: dict[str, Any], book: RuleBook | None = None) -> Assessment:
-    case = {**FILES[name]["usually"], **case}
-    return assess(*facts_of_case(name, case), book or book_of(name, case.get("quality_suspended", {})))
+def test_says(single: Asked) -> None:
+    file, case = single
+    assert file.verdict(case) == file.expected(case["says"], case["case"])
 
 
-def facts_of_case(name: str, case: dict[str, Any]) -> tuple[ResultFacts, ReportFacts, Request]:
-    """What is judged in a case."""
-    case = {**FILES[name]["usually"], **case}
-    assert set(case) <= FIELDS, set(case) - FIELDS
-    flags = ResultFlag.HAS_VALUE if case.get("value", True) else 0
-    flags |= ResultFlag.IMAGES_PRESENT if case.get("images", False) else 0
-    for flag in case.get("flags", ()):
-        flags |= ResultFlag[flag]
-    issued = instant(case["issued"]) if case.get("issued") else None
-    taken = instant(case["taken"]) if case.get("taken") else None
-    source = TIMES[case.get("taken_says", "result" if taken is not None else "issued" if issued else "nothing")]
-    result = ResultFacts(
-        ordinal=0,
-        status=case.get("status", "final"),
-        flags=int(flags),
-        time=issued if source == TimeSource.ISSUED else taken,
-        time_source=source,
-        issued=issued,
-        codes=keys(case["code"], "local"),
-        specimen=keys(case.get("specimen")),
-        collection=keys(case.get("collection")),
-        body_site=keys(case.get("body_part")),
-        laterality=keys(case.get("laterality")),
-        method=keys(case.get("method")),
-        performer=case.get("performed_by", case["issued_by"]) or "",
-        reader=case.get("read_by") or "",
+def test_several_results(chart: Asked) -> None:
+    file, case = chart
+    verdicts, shown = file.chart(case)
+    if "says" in case:
+        assert verdicts == {name: file.expected(says, case["case"]) for name, says in case["says"].items()}
+    if "shows" in case:
+        assert shown == {
+            item: {"newer": [], **({"best": told} if isinstance(told, str) else told)}
+            for item, told in (case["shows"] or {}).items()
+        }
+    assert "says" in case or "shows" in case or "orders" in case
+
+
+def test_versions_arrive(arriving: Asked) -> None:
+    file, case = arriving
+    number, verdict = file.versions(case)
+    assert verdict == file.expected(case["says"], case["case"])
+    if "shows" in case:
+        assert number == int(case["shows"])
+
+
+def test_orders(ordering: Asked) -> None:
+    file, case = ordering
+    assert file.orders(case) == case["answers"]
+
+
+@pytest.fixture(scope="module")
+def store(make_store_url: Callable[[str], str], sealer: AesGcmSealer) -> Iterator[SqlStore]:
+    opened = open_store(make_store_url("sqlite"), sealer)
+    yield opened
+    opened.close()
+
+
+def test_decisions(deciding: Asked, store: SqlStore, tokens: HmacTokens) -> None:
+    file, case = deciding
+    whole, book = file.whole(case), file.book(case)
+    at = file.instant(whole["asked_at"])
+    decided_at = file.instant(whole["decided_at"]) if whole.get("decided_at") else at
+    line = (whole["item"], b"r" * 16, 0, whole.get("issued_by", ""), 1)
+    prompt = Prompt(secrets.token_bytes(16), whole["asked_by"], secrets.token_bytes(16), at, "found", 1, (line,))
+    store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
+    kind = DecisionKind(whole["decides"])
+    given = Given("d", prompt.prompt_id, line[0], kind, whole.get("ground", ""), whole.get("text", ""), decided_at)
+    command = RecordDecisions(
+        Context("D1", "E1", "treatment"), caller(whole["asked_by"], Role.EMR), (given,), "", decided_at, 0
     )
-    report = ReportFacts(
-        report_id=b"\0" * 16,
-        issuer=case["issued_by"],
-        status=case.get("report_status", "final"),
-        withdrawn=case.get("withdrawn", False),
-        superseded=case.get("superseded", False),
-        disputed=case.get("disputed", False),
-        issued=instant(case["report_issued"]) if case.get("report_issued") else None,
-        in_doubt=case.get("in_doubt", False),
-        decided=case.get("decided", False),
-    )
-    return result, report, Request(case["asked_by"], instant(case["asked_at"]))
+    (answer,) = store.submit(record_decisions(command, book, tokens)).result(30)
+    assert decision_in_words(answer, book) == case["says"]
 
 
-def in_words(assessment: Assessment) -> str | list[str]:
-    if assessment.until is None:
-        return [reason.value for reason in assessment.reasons]
-    until = datetime.fromtimestamp(assessment.until / 1000, ZONE)
-    text = f"{until:%Y-%m-%d %H:%M}"
-    if until.second or until.microsecond:
-        text += f":{until:%S}.{until.microsecond // 1000:03d}"
-    return f"reusable until {text} as {assessment.mark}"
+def decision_in_words(answer: Any, book: Any) -> str:
+    if answer.outcome is DecisionOutcome.REFUSED:
+        return f"refused: {answer.issue.path.removeprefix('d.')}"
+    made = answer.stands
+    if made.kind is DecisionKind.REPEATED:
+        (ground,) = [each for each in book.grounds if each.code == made.ground]
+        return "repeated, a refusal" if ground.counts_as_refusal else "repeated, not a refusal"
+    if made.kind is DecisionKind.RECOGNIZED:
+        price = made.price_fen
+        return "recognized, unpriced" if price is None else f"recognized, {price // 100}.{price % 100:02d} yuan"
+    return "revoked"
 
 
-@pytest.mark.parametrize(
-    ("name", "case"),
-    [pytest.param(name, case, id=f"{name}: {case['case']}") for name, file in FILES.items() for case in file["cases"]],
-)
-def test_says(name: str, case: dict[str, Any]) -> None:
-    assessment = judge(name, case)
-    assert in_words(assessment) == case["says"]
-    assert assessment.reusable == (assessment.until is not None)
+def singles(file: CaseFile) -> list[Fields]:
+    return [case for case in file.cases if not {"results", "arrives", "orders", "decides"} & set(case)]
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_book_says_the_same_whatever_it_was_asked_before(name: str) -> None:
-    book = book_of(name, {})
-    cases = [case for case in FILES[name]["cases"] if "quality_suspended" not in case]
+def test_a_book_says_the_same_whatever_it_was_asked_before(file: CaseFile) -> None:
+    book = file.book()
+    cases = [case for case in singles(file) if "quality_suspended" not in case]
     for case in [*cases, *reversed(cases)]:
-        assert in_words(judge(name, case, book)) == case["says"], case["case"]
+        assert file.verdict(case, book) == file.expected(case["says"], case["case"]), case["case"]
+
+
+def test_each_case_is_explained_by_its_reasons(file: CaseFile) -> None:
+    for case in singles(file):
+        facts, book = file.facts(case), file.book(case)
+        verdict, trace = explain(*facts, book)
+        assert file.in_words(verdict) == file.expected(case["says"], case["case"])
+        assert {step.reason for step in trace} - {None} == set(verdict.reasons), case["case"]
 
 
 def test_every_reason_has_a_case() -> None:
     told = {
-        reason
-        for file in FILES.values()
-        for case in file["cases"]
-        for reason in case["says"]
-        if isinstance(case["says"], list)
-    }
+        reason for file in FILES.values() for case in singles(file) for reason in as_list(case["says"])
+    }  # "reusable …" is a text
     assert told == {reason.value for reason in NotReusable}
+
+
+def as_list(says: Any) -> list[str]:
+    return says if isinstance(says, list) else []
+
+
+def test_a_file_that_is_wrong_says_so() -> None:
+    file = CaseFile("f", {"catalog": {}, "cases": [], "usually": {"code": "K"}})
+    with pytest.raises(CaseFault, match="unknown speciman"):
+        file.facts({"case": "c", "speciman": "血清"})
+    with pytest.raises(CaseFault, match="not a verdict"):
+        file.expected(["OUT_OF_WINDOW"], "c")
+    with pytest.raises(CaseFault, match="not a time"):
+        file.instant("yesterday")
+    assert keys(["a|b", "c"], "local") == (("a", "b"), ("local", "c"))

@@ -105,7 +105,7 @@ def test_the_questions_are_worth_asking() -> None:
                     if len(said.reasons) == 1:
                         alone[said.reasons[0]] += 1
             newer += sum(bool(line[2]) for line in oracle.lines(chart, request, source))
-    assert reusable > total / 8, (reusable, total)
+    assert reusable > total / 10, (reusable, total)
     assert {each for each in marks if marks[each] >= 5} >= {"nationalHR", "99HR", "WIDEHR", "ALLIEDHR", "MIXEDHR"}, (
         marks
     )

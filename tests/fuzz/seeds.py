@@ -60,6 +60,17 @@ def seeds() -> Mapping[str, Sequence[Message]]:
             reuse_service_pb2.ListReportsRequest(patient=who, context=context(), item="LAB-K", page_size=1)
         ],
         "/hutong.v1.ReuseService/GetReport": [reuse_service_pb2.GetReportRequest(report_id="x", context=context())],
+        "/hutong.v1.ReuseService/WatchNotices": [
+            reuse_service_pb2.WatchNoticesRequest(context=context()),
+            reuse_service_pb2.WatchNoticesRequest(context=context(), resume_token=CANARY),
+        ],
+        "/hutong.v1.ReuseService/ListNotices": [reuse_service_pb2.ListNoticesRequest(context=context(), page_size=1)],
+        "/hutong.v1.ReuseService/AcknowledgeNotice": [
+            reuse_service_pb2.AcknowledgeNoticeRequest(context=context(), notice_id=CANARY)
+        ],
+        "/hutong.v1.PatientService/WithholdReport": [
+            patient_service_pb2.WithholdReportRequest(report_id=CANARY, reason="x")
+        ],
         "/hutong.v1.CatalogService/PutInstitution": [
             catalog_service_pb2.PutInstitutionRequest(institution=added, update=True)
         ],

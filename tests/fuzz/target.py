@@ -21,6 +21,7 @@ from tests.fuzz.messages import CANARY
 LONGEST = 1.0
 """Seconds that a call may take. A slow one gets two more tries: the machine is shared."""
 _STREAM = "/hutong.v1.RegistryService/PublishReports"
+_WATCH = "/hutong.v1.ReuseService/WatchNotices"
 _IMPORT = "/hutong.v1.CatalogService/ImportCatalog"
 """Its errors name the file and quote the rules that an administrator wrote: no patient is in them."""
 _PREFERRED = (Role.FEED, Role.EMR, Role.ADMIN, Role.SUPERVISOR, Role.PORTAL)
@@ -108,7 +109,13 @@ class Target:
             operator = role in (Role.ADMIN, Role.SUPERVISOR)
             channel = self.channel("registry" if operator else "H1" if role is Role.FEED else "H2", role.value)
         try:
-            channel.unary_unary(method)(content, timeout=10)
+            if method == _WATCH:
+                # Whoever may listen is answered at once, if only with a sign of life.
+                stream = channel.unary_stream(method)(content, timeout=10)
+                next(stream)
+                stream.cancel()
+            else:
+                channel.unary_unary(method)(content, timeout=10)
         except grpc.RpcError as error:
             return self._judge(method, error)
         return "OK"

@@ -1,5 +1,6 @@
 """Access records as FHIR R4 AuditEvents, after IHE BALP (Basic Audit Log Patterns).
 
+No event claims one of its profiles: they ask for what a gRPC call does not have, such as the text of a search.
 A patient is named by the registry's random key, a report by its random id: the export holds what the ledger holds.
 """
 
@@ -14,7 +15,6 @@ _RESTFUL = "http://hl7.org/fhir/restful-interaction"
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
-_BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition"
 
 _QUERIES = frozenset({"OpenChart", "CheckOrders", "ListReports", "ListAccesses", "ListDirectives"})
 _READS = frozenset({"GetReport"})
@@ -23,26 +23,22 @@ _CREATES = frozenset({"PublishReport"})
 
 def audit_event(access: AccessRecord, leaf: str, registry: str) -> dict[str, Any]:
     """The AuditEvent of a leaf. `leaf`: its name, <log>/<number>; `registry`: the observer."""
-    return {
+    event: dict[str, Any] = {
         "resourceType": "AuditEvent",
         "id": leaf.replace("/", "-"),
-        "meta": {"profile": [f"{_BALP}/{_profile(access)}"]},
         "type": _type(access),
         "subtype": [_subtype(access)],
         "action": _action(access),
         "recorded": _instant(access.at),
         "outcome": "4" if access.reason else "0",
         "outcomeDesc": access.reason or access.outcome,
-        "purposeOfEvent": [{"text": access.purpose}] if access.purpose else [],
         "agent": _agents(access),
         "source": {"observer": {"display": registry}},
         "entity": _entities(access, leaf),
     }
-
-
-def _profile(access: AccessRecord) -> str:
-    kind = "Query" if access.method in _QUERIES else "Read" if access.method in _READS else "Create"
-    return f"IHE.BasicAudit.{'Patient' if access.patient_keys else ''}{kind}"
+    if access.purpose:
+        event["purposeOfEvent"] = [{"text": access.purpose}]
+    return event
 
 
 def _type(access: AccessRecord) -> dict[str, str]:

@@ -132,7 +132,7 @@ def _onboard(stage: Stage, home: Path, city: City, story: Story) -> None:
         (catalog / name).write_bytes(content)
     stage.run(admin, "admin", "institution", "import", f"{catalog}/institutions.csv", last_lines=1)
     stage.run(admin, "admin", "rules", "import", "deploy/catalog/sample", last_lines=1)
-    files = [f"{catalog}/{name}.csv" for name in ("mappings", "grants", "agreements")]
+    files = [f"{catalog}/{name}.csv" for name in ("mappings", "panels", "grants", "agreements")]
     stage.run(admin, "admin", "rules", "import", *files, last_lines=1)
 
 

@@ -145,6 +145,7 @@ def catalog_files(places: Places, reference: datetime, wanted: Collection[str] |
             "institution,system,code,specimen,body_part,method,item,valid_from,valid_to",
             (row for i in found for row in _mappings(i)),
         ),
+        "panels.csv": _csv("institution,system,code,items,name", (row for i in found for row in _panels(i))),
         "grants.csv": _csv(
             "institution,items,range,valid_from,valid_to,quality_body",
             (row for i in found for row in _grants(i, reference)),
@@ -178,6 +179,14 @@ def _mappings(i: Institution) -> Iterator[tuple[object, ...]]:
     for kind in _EXAMINED.get(i.tier, tuple(EXAMINATIONS)):
         item = _EXAMINATION_ITEMS[kind]
         yield i.code, i.examination_codes, source.examination_code_of(kind), "", "", "", item, "", ""
+
+
+def _panels(i: Institution) -> Iterator[tuple[object, ...]]:
+    """What its doctors order at once: all panels, also those that it sends elsewhere to be measured."""
+    source = Source(i)
+    for panel in PANELS.values():
+        items = dict.fromkeys(_ITEMS[key] for key in panel.keys)
+        yield i.code, i.laboratory_codes, source.panel_code_of(panel.kind), ";".join(items), panel.name
 
 
 def _grants(i: Institution, reference: datetime) -> Iterator[tuple[object, ...]]:

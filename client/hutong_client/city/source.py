@@ -58,6 +58,10 @@ class Source:
         """Its own code for an examination."""
         return _EXAMINATION_NUMBERS[kind] if self._numbers else f"JC-{kind.upper()}"
 
+    def panel_code_of(self, kind: str) -> str:
+        """Its own code for a panel, on orders and on reports."""
+        return f"Z{list(PANELS).index(kind) + 1:02d}"
+
     def result_code(self, key: str) -> Json:
         """Observation.code."""
         made = self._codes.get(key)
@@ -117,7 +121,7 @@ class Source:
         return self._specimens[key]
 
     def _panel(self, panel: Panel) -> Json:
-        codings = [(self.institution.laboratory_codes, f"Z{list(PANELS).index(panel.kind) + 1:02d}", panel.name)]
+        codings = [(self.institution.laboratory_codes, self.panel_code_of(panel.kind), panel.name)]
         if self._loinc and panel.loinc:
             codings.append((LOINC, panel.loinc, ""))
         return concept(panel.name, *codings)

@@ -11,6 +11,7 @@ import pytest
 from hutong_client.city import City
 from hutong_server.catalog import build_rule_book, read_catalog
 from hutong_server.domain.identifiers import Identifier, IdentifierFault, IdentifierKind
+from hutong_server.domain.ordered_items import Order
 from hutong_server.domain.recognition import (
     ConsentBasis,
     ConsentRule,
@@ -46,6 +47,23 @@ def test_counts() -> None:
     classes = {item.item_class for item in ITEMS}
     assert {"xray", "ct", "mr", "ultrasound", "electrophysiology", "ophthalmology", "dental", "endoscopy"} <= classes
     assert {"EXAM-HOLTER", "EXAM-FUNDUS-PHOTOGRAPHY", "EXAM-CBCT-DENTAL", "EXAM-GASTROSCOPY"} <= BOOK.items.keys()
+
+
+@pytest.mark.parametrize(
+    ("loinc", "least", "among"),
+    [
+        ("58410-2", 10, "LAB-HEMOGLOBIN"),
+        ("57021-8", 20, "LAB-NEUTROPHILS-PCT"),
+        ("24325-3", 7, "LAB-ALT"),
+        ("24331-1", 4, "LAB-LDL-C"),
+        ("24356-8", 9, "LAB-URINE-PROTEIN"),
+    ],
+)
+def test_panels_ask_for_their_items_at_any_hospital(loinc: str, least: int, among: str) -> None:
+    ordered = BOOK.ordered_items(Order("1", (("http://loinc.org", loinc),)), "ANY", "2026-05-28")
+    assert len(ordered.items) >= least
+    assert among in {item.code for item in ordered.items}
+    assert all(item.recognized for item in ordered.items)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in FILES])

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from hutong_client.city import NOISE, REFERENCE, ZONE, City, MadeReport
 from hutong_client.city.catalog import _EXAMINATION_ITEMS, _ITEMS
+from hutong_client.city.panels import PANELS
+from hutong_client.city.source import Source
 from hutong_server.catalog.compile import build_rule_book
 from hutong_server.catalog.reading import read_catalog
 from hutong_server.domain.errors import HutongError
+from hutong_server.domain.ordered_items import Order
 from hutong_server.domain.recognition import Dimension
 from hutong_server.domain.report import Report, Result, Withdrawal
 from hutong_server.domain.reuse import NotReusable, ReportFacts, Request, assess
@@ -51,6 +54,16 @@ def results(read: list[tuple[MadeReport, Report | Withdrawal]]) -> Iterator[tupl
 
 def test_every_file_of_the_catalogue_is_right_and_every_reference_leads_somewhere(book: RuleBook) -> None:
     assert len(book.institutions) == len(CITY.institutions)
+
+
+def test_what_hospitals_order_leads_to_what_they_measure(book: RuleBook) -> None:
+    """A panel's own code asks for the items that its results are mapped to."""
+    for institution in CITY.institutions[::7]:
+        source = Source(institution)
+        for panel in PANELS.values():
+            code = (institution.laboratory_codes, source.panel_code_of(panel.kind))
+            ordered = book.ordered_items(Order("1", (code,)), institution.code, f"{REFERENCE:%Y-%m-%d}")
+            assert [item.code for item in ordered.items] == sorted({_ITEMS[key] for key in panel.keys}), panel.kind
 
 
 def test_a_part_of_the_catalogue_stands_alone() -> None:

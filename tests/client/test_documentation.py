@@ -31,21 +31,34 @@ def filled(text: str, registry: RegistryProcess) -> str:
     return text
 
 
+def _within(python: str, decide: str) -> str:
+    """The first example, and what is decided on its chart."""
+    lines = ["prompt_id = answer.response.prompt_id", *decide.splitlines()]
+    main, run = python.split("\n\n\nasyncio.run")
+    return f"{main}\n" + "".join(f"        {line}\n" for line in lines) + f"\n\nasyncio.run{run}"
+
+
 def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "older.json").write_bytes(encoded(lab_report("doc-1", person(860), days_ago=2)))
     (tmp_path / "newer.json").write_bytes(encoded(lab_report("doc-2", person(860), status="preliminary")))
     cli("publish", tmp_path, institution="H1", role="feed")
     environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "HUTONG_DEADLINE": "30"}
 
-    (python,) = blocks("python")
+    python, decide = blocks("python")
     ran = subprocess.run(
-        [sys.executable, "-c", filled(python, registry)], capture_output=True, encoding="utf-8", env=environment
+        [sys.executable, "-c", filled(_within(python, decide), registry)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
     )
     assert ran.returncode == 0, ran.stderr
+    assert "1 互认外院结果：钾 4.10 mmol/L" in ran.stdout
     assert re.search(r"^钾 4.10 mmol/L \S*HR 20", ran.stdout, re.MULTILINE)
     assert "a newer result exists" in ran.stdout
 
     (shell,) = [block for block in blocks("sh") if "hutong chart" in block]
-    ran = subprocess.run(["sh", "-c", filled(shell, registry)], capture_output=True, encoding="utf-8", env=environment)
+    # In the visit above it was decided already.
+    shell = filled(shell, registry).replace("--encounter E1", "--encounter E2")
+    ran = subprocess.run(["sh", "-c", shell], capture_output=True, encoding="utf-8", env=environment)
     assert ran.returncode == 0, ran.stderr
     assert "potassium" in ran.stdout

@@ -61,8 +61,9 @@ async def pair(material: Material, store_url: str, tmp_path: Path) -> AsyncItera
 async def test_a_change_is_told_live_by_the_other_server_and_a_kill_before_that_loses_nothing(
     pair: Pair, serials: Iterator[int]
 ) -> None:
-    (first, one), (second, other) = pair.start(), pair.start()
+    first, one = pair.start()
     await one.load(CATALOG)
+    second, other = pair.start()
     early, relied = Relied(one, next(serials)), Relied(one, next(serials))
     await early.open()
     await relied.open()
@@ -96,8 +97,9 @@ async def test_a_change_is_told_live_by_the_other_server_and_a_kill_before_that_
 async def test_a_walk_that_is_killed_is_finished_by_another_server_and_tells_once(
     pair: Pair, serials: Iterator[int]
 ) -> None:
-    (first, one), (_, other) = pair.start(), pair.start()
+    first, one = pair.start()
     await one.load(CATALOG)
+    _, other = pair.start()
     relied = [Relied(one, next(serials)) for _ in range(3)]
     for each in relied:
         await recognize(one, await each.open())

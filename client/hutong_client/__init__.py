@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hutong_client.orders import OrdersAnswer, order
     from hutong_client.publishing import Document, Published, PublishStream
     from hutong_client.queries import RESIDENT_NUMBER, call_context, patient_query
+    from hutong_client.statistics import statistics_filter
 
 __all__ = [
     "RESIDENT_NUMBER",
@@ -76,6 +77,7 @@ __all__ = [
     "patient_query",
     "prompt_event",
     "renew",
+    "statistics_filter",
 ]
 
 _MODULES = {
@@ -117,6 +119,7 @@ _MODULES = {
     "RESIDENT_NUMBER": "hutong_client.queries",
     "call_context": "hutong_client.queries",
     "patient_query": "hutong_client.queries",
+    "statistics_filter": "hutong_client.statistics",
 }
 
 

@@ -25,6 +25,7 @@ from hutong_client.orders import orders_or_empty
 from hutong_client.publishing import ATTEMPTS, PUBLISH_DEADLINE, Document, PublishStream
 from hutong_client.queries import timestamp
 from hutong_client.renewal import Renewal
+from hutong_client.statistics import StatisticsClient
 from hutong_client.swapping import SwappingChannel
 
 
@@ -52,6 +53,8 @@ class HutongClient:
         """Patients' directives and the review of emergencies."""
         self.audit = AuditClient(channel, self.deadline)
         """Who has seen a patient's results, with proofs."""
+        self.statistics = StatisticsClient(channel, self.deadline)
+        """What recognition is worth, and how fresh the feeds are."""
 
     @classmethod
     def connect(

@@ -117,9 +117,10 @@ class RegistryProcess:
     def address(self) -> str:
         return f"localhost:{self.port}"
 
-    def start(self) -> None:
+    @property
+    def environment(self) -> dict[str, str]:
         certificates = self.authority.directory
-        environment = {
+        return {
             **{name: value for name, value in os.environ.items() if not name.startswith("HUTONG_")},
             "HUTONG_LISTEN": f"127.0.0.1:{self.port}",
             "HUTONG_METRICS_LISTEN": "",
@@ -133,9 +134,11 @@ class RegistryProcess:
             "HUTONG_LEDGER_KEY": str(self.directory / "ledger.key"),
             **self.settings,
         }
+
+    def start(self) -> None:
         self._process = subprocess.Popen(
             [BIN / "hutong-server", "serve"],
-            env=environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -26,6 +26,7 @@ from hutong_client.cli import (
     report,
     reports,
     rules,
+    stats,
 )
 from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
@@ -226,6 +227,7 @@ admin.add_typer(enrollments, name="enrollment")
 admin.add_typer(reviews, name="reviews")
 app.add_typer(directives, name="consent")
 app.add_typer(admin, name="admin")
+app.add_typer(stats.app, name="stats")
 app.add_typer(city.app, name="city")
 app.command(
     "verify-proof",

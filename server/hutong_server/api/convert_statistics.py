@@ -80,18 +80,14 @@ def measure_in(given: int, faults: Faults) -> Measure:
 
 
 def looker_in(request: statistics_service_pb2.ListStatisticsRowsRequest, caller: Caller, faults: Faults) -> Context:
-    """Who looks at rows: of an institution a person with an occasion; of an administration nobody by name."""
-    if caller.role is not Role.EMR:
-        if request.HasField("context"):
-            faults.add("context", "is for role emr only")
-        return Context("", "", "administration")
-    given = request.context
-    if given.purpose != reuse_service_pb2.PURPOSE_QUALITY:
+    """Who looks at rows, and on what occasion: an institution has to say it."""
+    given, required = request.context, caller.role is Role.EMR
+    if given.purpose != reuse_service_pb2.PURPOSE_QUALITY and (required or given.purpose):
         faults.add("context.purpose", "must be QUALITY" if given.purpose else "is required")
     return Context(
-        practitioner=faults.text("context.practitioner", given.practitioner, required=True),
-        encounter=faults.text("context.encounter", given.encounter, required=True),
-        purpose=QUALITY,
+        practitioner=faults.text("context.practitioner", given.practitioner, required=required),
+        encounter=faults.text("context.encounter", given.encounter, required=required),
+        purpose=QUALITY if required else "administration",
         department=faults.text("context.department", given.department),
     )
 

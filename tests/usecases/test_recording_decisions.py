@@ -69,7 +69,7 @@ def command(
 
 def record(ward: Registry, *sent: Given | Issue, **more: Any) -> Sequence[Answered]:
     job = record_decisions(command(ward, *sent, **more), ward.publisher.book, ward.publisher.tokens)
-    return ward.store.submit(job).result(30)
+    return ward.store.submit(job).result(30).answers
 
 
 def kept(ward: Registry, chart: ChartAnswer) -> list[Decision]:
@@ -309,6 +309,25 @@ def test_a_visit_without_authorisation_decides_and_is_shown_nothing(ward: Regist
     card = Context("dr", "visit", "treatment", authorization="card_read")
     assert record(ward, given(chart), context=card)[0].cited is not None
     assert leaves(ward)[-1].consent_basis == "visit_authorization:card_read"
+
+
+def test_in_an_emergency_what_is_withheld_is_cited_and_reviewed(ward: Registry) -> None:
+    _, chart = offered(ward)
+    key = chart.kept.patient_key or b""
+    withhold = Directive(b"d" * 16, key, Effect.WITHHOLD, Scope.EVERYTHING, "", 0, None, "H2", NOW)
+    ward.store.submit(lambda writer: writer.put_directive(withhold)).result(30)
+    context = Context("dr", "visit", "emergency", break_glass_reason="unconscious")
+    ask = command(ward, given(chart), given(chart), context=context)
+    declared = []
+    for _ in range(2):
+        job = record_decisions(ask, ward.publisher.book, ward.publisher.tokens)
+        recorded = ward.store.submit(job).result(30)
+        assert all(each.cited for each in recorded.answers)
+        declared.append(recorded.declared)
+    assert declared == [1, 0]
+    [opening] = ward.store.read(lambda reader: reader.openings(None, 10))
+    assert (opening.reason, opening.answers) == ("unconscious", 2)
+    assert {each.consent_basis for each in leaves(ward)} == {"break_glass"}
 
 
 def test_a_report_that_is_another_patients_by_now_is_not_cited(ward: Registry) -> None:

@@ -42,9 +42,10 @@ class DecisionMethods:
             now=parts.clock(),
             allowance=parts.limits.future_tolerance,
         )
-        answers = await parts.write(record_decisions(ask, asker.book, parts.tokens))
+        recorded = await parts.write(record_decisions(ask, asker.book, parts.tokens))
+        parts.metrics.break_glass.inc(recorded.declared)
         response = reuse_service_pb2.RecordDecisionsResponse()
-        for answer, sent in zip(answers, request.decisions, strict=True):
+        for answer, sent in zip(recorded.answers, request.decisions, strict=True):
             result_out(response.results.add(), answer, sent, asker)
             parts.metrics.decisions.labels(answer.outcome.value).inc()
         return response

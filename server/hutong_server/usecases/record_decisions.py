@@ -92,10 +92,20 @@ class Answered:
     cited: Cited | None = None
 
 
-def record_decisions(ask: RecordDecisions, book: RuleBook, tokens: Tokens) -> Callable[[Writer], tuple[Answered, ...]]:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of all."""
+
+    answers: tuple[Answered, ...]
+    """In the order of the command."""
+    declared: int
+    """Emergencies that began with this call."""
+
+
+def record_decisions(ask: RecordDecisions, book: RuleBook, tokens: Tokens) -> Callable[[Writer], Recorded]:
     """The write job: decisions, reliances, and a leaf of the ledger for each decision that was sent."""
 
-    def job(writer: Writer) -> tuple[Answered, ...]:
+    def job(writer: Writer) -> Recorded:
         return _Recording(ask, book, tokens, writer).run()
 
     return job
@@ -111,7 +121,7 @@ class _Recording:
         self._known: dict[tuple[bytes, str, bool], Decision] = {}
         self._keys: dict[PatientKey, tuple[PatientKey, ...]] = {}
 
-    def run(self) -> tuple[Answered, ...]:
+    def run(self) -> Recorded:
         self._writer.lock({each.prompt_id for each in self._ask.given if isinstance(each, Given) and each.prompt_id})
         answers = [
             Answered(DecisionOutcome.REFUSED, issue=each) if isinstance(each, Issue) else self._decide(each)
@@ -122,7 +132,8 @@ class _Recording:
         answers = [self._cite(each, passed) for each in answers]
         for each in answers:
             self._writer.record(self._record(each, passed))
-        return tuple(answers)
+        declared = sum(isinstance(each, Passed) and each.declared for each in passed.values())
+        return Recorded(tuple(answers), declared)
 
     def _decide(self, given: Given) -> Answered:
         """Decides what becomes of one, and keeps it."""

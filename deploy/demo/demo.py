@@ -179,8 +179,21 @@ def _open_chart(stage: Stage, registry: Registry, story: Story) -> None:
         ),
         above=True,
     )
+    _order(stage, story, visit)
     stage.step(say("其中一行背后的完整报告", "The whole report behind one line"))
     stage.run(emr, "report", story.report_to_show(answer), *visit)
+
+
+def _order(stage: Stage, story: Story, visit: tuple[str, ...]) -> None:
+    stage.step(say("医师开单：签署前问一次", "The doctor orders: one question before it is signed"))
+    stage.note(
+        say(
+            "用本院自己的医嘱编码；已有可互认结果的逐项列出，没有的说明原因。",
+            "In the hospital's own order codes: what is there already, item by item, and why the rest is not.",
+        )
+    )
+    codes = [word for code in story.order_codes() for word in ("--code", code)]
+    stage.run(Certificate(story.asker.code, "emr"), "order", *visit, *codes, stdin=story.patient_text())
 
 
 async def _charts(stage: Stage, registry: Registry, story: Story, work: Work) -> float:

@@ -9,12 +9,15 @@ from hutong.v1 import report_pb2 as v1
 from hutong_client.city import City, Institution, MadeReport, Patient
 from hutong_client.city.identity import RESIDENT_NUMBER
 from hutong_client.city.panels import PANELS
+from hutong_client.city.source import Source
 from hutong_client.cli.labels import enum_label
 from hutong_client.cli.language import LANGUAGE
 
 SEED = 1
 _COUNTY = "990421"
 _RECENT = timedelta(days=30)
+_ORDERED_PANELS = ("chemistry-basic", "lipids")
+_ORDERED_EXAMINATION = "xr-chest"
 _SCREEN = 12
 """Results of a report that fit a screen."""
 
@@ -50,6 +53,12 @@ class Story:
             "sex": person.sex,
         }
         return "".join(f"{key}: {value}\n" for key, value in lines.items()).encode()
+
+    def order_codes(self) -> list[str]:
+        """What the doctor orders, as `hutong order` takes it: in the codes of the doctor's own hospital."""
+        source = Source(self.asker)
+        panels = [f"{self.asker.laboratory_codes}|{source.panel_code_of(kind)}" for kind in _ORDERED_PANELS]
+        return [*panels, f"{self.asker.examination_codes}|{source.examination_code_of(_ORDERED_EXAMINATION)}"]
 
     def report_to_show(self, answer: dict[str, Any]) -> str:
         """Id of the report behind one line: of the laboratory's, the fullest one that fits the screen."""

@@ -153,7 +153,7 @@ def published(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> str:
     return patient_text(870)
 
 
-CODES = ("--code", "http://loinc.org|2823-3", "--item", "LAB-NA", "--code", "http://loinc.org|1-8")
+CODES = ("--code", "http://loinc.org|2823-3", "--item", "LAB-NA", "--code", "http://loinc.org|1-8", "--item", "LAB-K")
 
 
 def test_people_see_what_is_there_and_why_the_rest_is_not(cli: Cli, published: str) -> None:
@@ -162,6 +162,8 @@ def test_people_see_what_is_there_and_why_the_rest_is_not(cli: Cli, published: s
     assert "样例市HR" in zh
     assert re.search(r"LAB-NA +没有可互认的结果\n +钠 .*县医院 +超出互认时限", zh.replace("\n          ", " "))
     assert "医嘱编码未对照" in zh
+    # The same item once more is the same question.
+    assert re.search(r"4  LAB-K +全部可互认\n +钾 +同上", zh)
     assert "请医师逐项选择" in zh
     en = cli("order", *ASK, *CODES, "--lang", "en", institution="H2", role="emr", stdin=published).stdout
     assert "potassium" in en

@@ -31,6 +31,7 @@ def show_orders(
 
     names = {order.order_id: _ordered(order) for order in asked}
     ids: list[str] = []
+    told: set[str] = set()
     if answer.outcome == reuse.OUTCOME_IN_DOUBT:
         console.print(Text(enum_label(reuse.Outcome.DESCRIPTOR, answer.outcome, language), style="bold yellow"))
     for each in answer.answers:
@@ -41,7 +42,7 @@ def show_orders(
         heading.append(f"{label}{count}", _STYLES.get(each.coverage, "yellow"))
         console.print(heading)
         if each.items:
-            console.print(Padding(_items(each, ids, console.width, language), (0, 0, 0, 2)))
+            console.print(Padding(_items(each, ids, told, console.width, language), (0, 0, 0, 2)))
     if answer.ask:
         text = say(
             "请医师逐项选择：互认，或写明理由后重复检查。",
@@ -67,16 +68,21 @@ def show_orders(
     console.print(Text(say("提示号 ", "Prompt ") + clean(answer.prompt_id), style="dim"), soft_wrap=True)
 
 
-def _items(answer: reuse.OrderAnswer, ids: list[str], width: int, language: Language) -> Table:
+def _items(answer: reuse.OrderAnswer, ids: list[str], told: set[str], width: int, language: Language) -> Table:
     free = max(40, width - 2 - 4 - 4)
     name = free // 4
     grid = Table.grid(padding=(0, 1, 0, 0))
     for cells in (4, name, free - name):
         grid.add_column(width=cells, overflow="fold")
     for item in answer.items:
+        again = item.item.code in told
+        told.add(item.item.code)
         names = (item.item.name_zh, item.item.name_en) if language == "zh" else (item.item.name_en, item.item.name_zh)
         called = cell(names[0] or names[1] or item.item.code)
-        if item.HasField("line"):
+        if again:
+            # One question, however many orders ask for it.
+            grid.add_row("", called, Text("同上" if language == "zh" else "as above", style="dim"))
+        elif item.HasField("line"):
             grid.add_row(_number(item.line.result.report_id, ids), called, _line(item.line, ids, language))
         else:
             grid.add_row("", called, _why_not(item, language))

@@ -311,3 +311,23 @@ def test_two_persons_who_were_made_one_by_hand_are_named(kept: Registry, store_u
 
 def verified(registry: Registry) -> Verified:
     return registry.store.read(lambda tx: verify(SqlLedgerView(tx), KEY.verifier, (), IndexView(tx)))  # type: ignore[arg-type]
+
+
+def test_whether_a_report_is_withheld_follows_the_leaves(kept: Registry, store_url: str) -> None:
+    (sent,) = kept.publish(report())
+
+    def hide(*, lift: bool) -> None:
+        kept.store.submit(withhold_report(sent.report_id, lift=lift, step=ADMIN)).result(30)
+
+    hide(lift=False)
+    hide(lift=False)
+    assert faults(kept) == []
+    kept.publish(report(status=Status.CORRECTED))
+    assert faults(kept) == []
+    tamper(store_url, "UPDATE report SET held = false", "UPDATE identity SET withheld = false")
+    assert faults(kept) == ["whether it is withheld"]
+    tamper(store_url, "UPDATE identity SET withheld = true", "UPDATE report SET held = true")
+    hide(lift=True)
+    assert faults(kept) == []
+    tamper(store_url, "UPDATE identity SET withheld = true", "UPDATE report SET held = true")
+    assert faults(kept) == ["whether it is withheld"]

@@ -17,6 +17,7 @@ from hutong_server.store.index_view import IndexedReport, IndexView
 _WITHDRAWN = ("cancelled", "entered-in-error")
 _HELD = "held"
 _UNCHANGED = "unchanged"
+_WITHHELD, _LIFTED = "withheld", "lifted"
 
 
 class Place(NamedTuple):
@@ -38,12 +39,18 @@ class Publications:
 
     versions: dict[bytes, dict[int, _Said]] = field(default_factory=dict)
     placed: set[bytes] = field(default_factory=set)
-    """Reports that an administrator has placed or withheld at some time: the leaves do not say how that ended."""
+    """Reports that an administrator has placed at some time: the leaves do not say whether it stands."""
+    withheld: dict[bytes, tuple[Instant, bool]] = field(default_factory=dict)
+    """When an administrator hid a report or showed it again for the last time, and which."""
 
     def hear(self, log_id: bytes, number: int, access: AccessRecord) -> None:
         """Takes what a leaf says."""
-        if access.role == "admin":
+        if access.method == "PlaceHeldReport":
             self.placed.update(access.reports)
+        if access.method == "WithholdReport" and access.outcome in (_WITHHELD, _LIFTED):
+            for report_id in access.reports:
+                if access.at >= self.withheld.get(report_id, (access.at, False))[0]:
+                    self.withheld[report_id] = access.at, access.outcome == _WITHHELD
         if access.method != "PublishReport":
             return
         for report_id, version, verdicts, digest in access.contents:
@@ -80,6 +87,10 @@ def index_faults(
             continue
         for what in _shown(report, leaves, report.report_id in said.placed):
             yield last, f"{name}: {what}"
+        # Whoever has the leaf of its first version has those of all that came later.
+        hidden = said.withheld.get(report.report_id, (0, False) if 1 in leaves else (0, report.withheld))[1]
+        if report.withheld != hidden:
+            yield last, f"{name}: whether it is withheld"
     for report_id, leaves in missing.items():
         yield leaves[max(leaves)].place, f"the index was changed: report {report_id.hex()} is gone"
 
@@ -107,8 +118,6 @@ def _shown(report: IndexedReport, leaves: dict[int, _Said], placed: bool) -> Ite
             yield "its patient is gone"
         elif not report.found:
             yield "no identifier leads to its patient"
-    if report.withheld and not placed:
-        yield "whether it is withheld"
     if report.withheld and report.row and not report.row.held:
         yield "it is withheld, and shown"
     held = {report.held, *([report.row.held] if report.row and not report.withheld else [])}

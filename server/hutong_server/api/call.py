@@ -1,7 +1,6 @@
 """The call that is being answered: what the interceptors learn of it, for those after them."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError
+from hutong_server.trust.random_bytes import random_bytes
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Call:
 
     method: str
     """Full name, "/package.Service/Method"."""
-    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    request_id: str = field(default_factory=lambda: random_bytes(8).hex())
     """Ours, not the caller's: it stands in errors, log lines and access records."""
     started: float = field(default_factory=time.perf_counter)
     caller: Caller | None = None

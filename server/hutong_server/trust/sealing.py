@@ -8,13 +8,13 @@ Blobs of before there were several data keys begin with the byte 1, have no data
 first one, which was then the seal key itself.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 
 from hutong_server.store.base import SealBroken
+from hutong_server.trust.random_bytes import random_bytes
 from hutong_server.trust.suites import AES, NONCE, TAG, Aead, Suite
 
 FIRST_SEAL_KEY = 1
@@ -73,7 +73,7 @@ class KeyedSealer:
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """See Sealer."""
         prefix, ciphers = self._current
-        random = os.urandom(1 + NONCE)
+        random = random_bytes(1 + NONCE)
         header = prefix + random[:1]
         return header + random[1:] + ciphers[random[0]].encrypt(random[1:], plain, header + context)
 

@@ -1,6 +1,6 @@
 """What an administrator's certificate may call: institutions, catalogue, patient index."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 import grpc
@@ -8,26 +8,21 @@ from hutong.v1 import catalog_service_pb2 as catalog
 from hutong.v1 import certificate_service_pb2 as certs
 from hutong.v1 import patient_service_pb2 as patients
 from hutong.v1 import report_pb2 as v1
-from hutong.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from hutong.v1.certificate_service_pb2_grpc import CertificateServiceStub
 from hutong.v1.patient_service_pb2_grpc import PatientServiceStub
 
 from hutong_client.calls import unary
 from hutong_client.queries import timestamp
-
-IMPORT_DEADLINE = 120.0
-"""Seconds for an import: the catalogue of a region is read, checked and compared whole."""
+from hutong_client.rule_calls import RuleCalls
 
 
-class AdminClient:
+class AdminClient(RuleCalls):
     """Typed calls of CatalogService and PatientService. Every call raises HutongCallError when it does not succeed."""
 
     def __init__(self, channel: grpc.aio.Channel, deadline: float) -> None:
-        self._catalog = CatalogServiceStub(channel)
+        super().__init__(channel, deadline)
         self._patients = PatientServiceStub(channel)
         self._certs = CertificateServiceStub(channel)
-        self.deadline = deadline
-        """Seconds for each call but an import."""
 
     async def put_institution(
         self, institution: catalog.Institution, *, update: bool = False
@@ -70,34 +65,6 @@ class AdminClient:
             code=code, scope=f"SUSPENSION_SCOPE_{scope.upper()}", since=timestamp(since), lift=lift, reason=reason
         )
         return (await unary(self._catalog.SuspendInstitution, request, self.deadline)).institution
-
-    async def import_catalog(
-        self, files: Iterable[tuple[str, bytes]], *, dry_run: bool = False, comment: str = ""
-    ) -> catalog.ImportCatalogResponse:
-        """Imports catalogue files (name, content), all or nothing; with `dry_run` only tells the difference.
-
-        Raises:
-            CatalogInvalid: `violations` lists every error with file:line:column.
-        """
-        request = catalog.ImportCatalogRequest(
-            files=[catalog.CatalogFile(name=name, content=content) for name, content in files],
-            dry_run=dry_run,
-            comment=comment,
-        )
-        return await unary(self._catalog.ImportCatalog, request, max(self.deadline, IMPORT_DEADLINE))
-
-    async def catalog_pages(
-        self, kind: str = "", *, page_size: int = 1000
-    ) -> AsyncIterator[catalog.ListCatalogEntriesResponse]:
-        """The catalogue in force by kind and key, page after page."""
-        token = ""
-        while True:
-            request = catalog.ListCatalogEntriesRequest(kind=kind, page_size=page_size, page_token=token)
-            page = await unary(self._catalog.ListCatalogEntries, request, self.deadline)
-            yield page
-            token = page.next_page_token
-            if not token:
-                return
 
     async def create_enrollment_token(
         self, institution: str, role: str, *, hours: int = 0, needs_approval: bool = False

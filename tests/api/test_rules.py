@@ -253,6 +253,21 @@ async def test_a_moment_lies_ahead_and_within_ten_years(site: Site, hospital: st
     await activate(site, waits.pending_id, cancel=True)
 
 
+async def test_a_day_begins_in_the_region_s_zone(site: Site, hospital: str) -> None:
+    made = await site.catalog().ImportCatalog(request(window(hospital, 2), activate_on="2030-01-01"), timeout=5)
+    waiting = next(each for each in await versions(site) if each.pending_id == made.pending_id)
+    assert waiting.active_from.ToJsonString() == "2029-12-31T16:00:00Z"
+    moved = await activate(site, made.pending_id, activate_on="2030-02-01")
+    assert moved.active_from.ToJsonString() == "2030-01-31T16:00:00Z"
+    await activate(site, made.pending_id, cancel=True)
+    for wrong in ("2020-01-01", "2030-02-30", "tomorrow", "2100-01-01"):
+        asked = request(window(hospital, 2), activate_on=wrong)
+        assert (await refused(site.catalog().ImportCatalog(asked, timeout=5))).paths == ("activate_on",)
+    both = request(window(hospital, 2), activate_on="2030-01-01")
+    both.activate_at.FromJsonString("2030-01-01T00:00:00Z")
+    assert (await refused(site.catalog().ImportCatalog(both, timeout=5))).paths == ("activate_on",)
+
+
 async def test_an_import_that_nobody_made_is_not_found(site: Site) -> None:
     for unknown in ("00" * 8, "zz"):
         assert (await refused(activate(site, unknown))).reason == "NOT_FOUND"

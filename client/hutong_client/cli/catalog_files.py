@@ -3,28 +3,36 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 
 from hutong.v1 import catalog_service_pb2 as catalog
 from rich.console import Console
 from rich.text import Text
 
-from hutong_client.admin import IMPORT_DEADLINE
 from hutong_client.cli.labels import enum_label
 from hutong_client.cli.language import Language, say
 from hutong_client.cli.output import as_dict, cell, table
 from hutong_client.cli.session import Session, UsageFault
+from hutong_client.rule_calls import IMPORT_DEADLINE
 
 SUFFIXES = (".yaml", ".yml", ".csv")
 MAX_LISTED = 200
 """Differences that the table for people lists; --json has up to 10,000."""
 
 
-async def import_files(at: Session, paths: Sequence[Path], *, dry_run: bool, comment: str) -> None:
-    """Imports the files, or with `dry_run` shows the difference."""
+async def import_files(
+    at: Session,
+    paths: Sequence[Path],
+    *,
+    dry_run: bool,
+    comment: str,
+    activate_at: datetime | date | None = None,
+) -> None:
+    """Imports the files, now or at that moment, or with `dry_run` shows the difference."""
     files = read_files(paths)
     async with at.connect(IMPORT_DEADLINE) as client:
-        answer = await client.admin.import_catalog(files, dry_run=dry_run, comment=comment)
+        answer = await client.admin.import_catalog(files, dry_run=dry_run, comment=comment, activate_at=activate_at)
     at.give(as_dict(answer), lambda console: _show(answer, console, at.language, dry_run=dry_run))
 
 
@@ -42,7 +50,7 @@ def read_files(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
 
 def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Language, *, dry_run: bool) -> None:
     zh = language == "zh"
-    if answer.changes and not dry_run:
+    if answer.changes and not dry_run and not answer.pending_id:
         # What was imported is counted; the dry run before it shows each.
         counts = Counter((change.kind, change.change) for change in answer.changes)
         summary = table("类别" if zh else "Kind", "变化" if zh else "Change", "数量" if zh else "Entries", numbers=(2,))
@@ -50,27 +58,37 @@ def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Lan
             label = enum_label(catalog.ChangeKind.DESCRIPTOR, number, language)
             summary.add_row(cell(kind), cell(label, _STYLES.get(number, "")), str(entries))
         console.print(summary)
-    elif answer.changes:
-        shown = table(
-            "变化" if zh else "Change", "类别" if zh else "Kind", "条目" if zh else "Key", "内容" if zh else "Content"
-        )
-        for change in answer.changes[:MAX_LISTED]:
-            style = _STYLES.get(change.change, "")
-            label = enum_label(catalog.ChangeKind.DESCRIPTOR, change.change, language)
-            shown.add_row(cell(label, style), cell(change.kind), cell(change.key), cell(_difference(change)))
-        console.print(shown)
-        if answer.change_count > MAX_LISTED:
-            more = answer.change_count - MAX_LISTED
-            console.print(Text(f"另有 {more} 处，见 --json。" if zh else f"{more} more: see --json."))
+    else:
+        show_changes(answer.changes, answer.change_count, console, language)
     whole = ", ".join(f"{kind} {count}" for kind, count in sorted(answer.entries.items()))
     if whole:
         console.print(cell(("条目：" if zh else "Entries: ") + whole, "dim"))
-    done = (
-        ("仅演练，未作改变" if zh else "dry run, nothing was changed") if dry_run else ("已导入" if zh else "imported")
-    )
+    done = "已导入" if zh else "imported"
+    if answer.pending_id:
+        done = f"待生效，编号 {answer.pending_id}" if zh else f"waits for its moment as {answer.pending_id}"
+    elif dry_run:
+        done = "仅演练，未作改变" if zh else "dry run, nothing was changed"
     count = f"差异 {answer.change_count} 处" if zh else f"{answer.change_count} differences"
     version = f"规则第 {answer.rules_version} 版" if zh else f"rules version {answer.rules_version}"
     console.print(Text(f"{count}；{done}；{version}" if zh else f"{count}; {done}; {version}", style="bold"))
+
+
+def show_changes(changes: Sequence[catalog.CatalogChange], count: int, console: Console, language: Language) -> None:
+    """Prints differences, the first of many."""
+    zh = language == "zh"
+    if not changes:
+        return
+    shown = table(
+        "变化" if zh else "Change", "类别" if zh else "Kind", "条目" if zh else "Key", "内容" if zh else "Content"
+    )
+    for change in changes[:MAX_LISTED]:
+        style = _STYLES.get(change.change, "")
+        label = enum_label(catalog.ChangeKind.DESCRIPTOR, change.change, language)
+        shown.add_row(cell(label, style), cell(change.kind), cell(change.key), cell(_difference(change)))
+    console.print(shown)
+    if count > MAX_LISTED:
+        more = count - MAX_LISTED
+        console.print(Text(f"另有 {more} 处，见 --json。" if zh else f"{more} more: see --json."))
 
 
 _STYLES = {

@@ -25,8 +25,10 @@ from hutong_client.cli import (
     publish,
     report,
     reports,
+    rule_history,
     rules,
     stats,
+    unmapped,
 )
 from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
@@ -183,7 +185,37 @@ _COMMANDS = (
         rule_files,
         "diff",
         rules.diff,
-        help_text("与现行目录比较，不作改变", "Compare files with the catalogue in force"),
+        help_text("与现行目录或两个版本间比较，不作改变", "Compare files with the catalogue in force, or two versions"),
+    ),
+    (
+        rule_files,
+        "validate",
+        rules.validate,
+        help_text("检查目录文件，列出全部错误，不作改变", "Check catalogue files and list every error; keeps nothing"),
+    ),
+    (
+        rule_files,
+        "history",
+        rule_history.history,
+        help_text("列出规则的各版本与待生效的导入", "List the versions of the rules, and imports that wait"),
+    ),
+    (
+        rule_files,
+        "activate",
+        rule_history.activate,
+        help_text("待生效的导入：立即生效、改期或取消", "An import that waits: apply it now, move it or cancel it"),
+    ),
+    (
+        rule_files,
+        "rollback",
+        rule_history.rollback,
+        help_text("恢复到以前的版本，成为新版本", "Go back to a former version, as a new one"),
+    ),
+    (
+        rule_files,
+        "unmapped",
+        unmapped.unmapped,
+        help_text("列出没有对照的编码；--csv 可填写", "List codes that lead to no item; --csv to fill in"),
     ),
     (patient_index, "held", patients.held, help_text("列出待核对的报告", "List reports that are held")),
     (

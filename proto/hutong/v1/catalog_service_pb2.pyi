@@ -156,18 +156,20 @@ class CatalogFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class ImportCatalogRequest(_message.Message):
-    __slots__ = ("files", "dry_run", "comment", "activate_at", "list_faults")
+    __slots__ = ("files", "dry_run", "comment", "activate_at", "list_faults", "activate_on")
     FILES_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     ACTIVATE_AT_FIELD_NUMBER: _ClassVar[int]
     LIST_FAULTS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATE_ON_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[CatalogFile]
     dry_run: bool
     comment: str
     activate_at: _timestamp_pb2.Timestamp
     list_faults: bool
-    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., comment: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., list_faults: _Optional[bool] = ...) -> None: ...
+    activate_on: str
+    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., comment: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., list_faults: _Optional[bool] = ..., activate_on: _Optional[str] = ...) -> None: ...
 
 class CatalogFault(_message.Message):
     __slots__ = ("place", "message")
@@ -299,16 +301,18 @@ class DiffCatalogVersionsResponse(_message.Message):
     def __init__(self, changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ...) -> None: ...
 
 class ActivateCatalogRequest(_message.Message):
-    __slots__ = ("pending_id", "activate_at", "cancel", "comment")
+    __slots__ = ("pending_id", "activate_at", "cancel", "comment", "activate_on")
     PENDING_ID_FIELD_NUMBER: _ClassVar[int]
     ACTIVATE_AT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATE_ON_FIELD_NUMBER: _ClassVar[int]
     pending_id: str
     activate_at: _timestamp_pb2.Timestamp
     cancel: bool
     comment: str
-    def __init__(self, pending_id: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel: _Optional[bool] = ..., comment: _Optional[str] = ...) -> None: ...
+    activate_on: str
+    def __init__(self, pending_id: _Optional[str] = ..., activate_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel: _Optional[bool] = ..., comment: _Optional[str] = ..., activate_on: _Optional[str] = ...) -> None: ...
 
 class ActivateCatalogResponse(_message.Message):
     __slots__ = ("version",)

@@ -148,7 +148,7 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
             faults.text(f"files[{number}].name", file.name, required=True)
         faults.text("comment", request.comment, longest=1000)
         now = parts.clock()
-        activate_at = moment_in(request.activate_at, now, faults) if request.HasField("activate_at") else None
+        activate_at = moment_in(request, now, parts.rules.book.zone, faults)
         if request.list_faults and not request.dry_run:
             faults.add("list_faults", "goes with dry_run")
         faults.check()

@@ -1,5 +1,6 @@
 """The history of the catalogue, and what it does not cover."""
 
+from datetime import datetime, tzinfo
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from hutong_server.api.parts import Parts
 from hutong_server.api.status import refusal
 from hutong_server.catalog import check_references, diff
 from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.report import Instant
 from hutong_server.store.base_catalog import CatalogVersion, HistoryPosition
 from hutong_server.usecases.institutions import OPERATOR, check_operator
 from hutong_server.usecases.rule_history import (
@@ -89,7 +91,7 @@ class RuleHistoryMethods:
         parts, this = self._parts, call.current()
         faults = Faults()
         now = parts.clock()
-        activate_at = moment_in(request.activate_at, now, faults) if request.HasField("activate_at") else None
+        activate_at = moment_in(request, now, parts.rules.book.zone, faults)
         if activate_at is not None and request.cancel:
             faults.add("cancel", "either a moment or its end")
         faults.text("comment", request.comment, longest=1000)
@@ -167,13 +169,31 @@ def pending_id_in(text: str) -> bytes:
         raise HutongError(Reason.NOT_FOUND, "no such import") from None
 
 
-def moment_in(given: Any, now: int, faults: Faults) -> int:
-    """The moment at which an import is to be in force: one to come, within ten years."""
-    moment = instant(given, "activate_at", faults)
+def moment_in(
+    request: catalog_service_pb2.ImportCatalogRequest | catalog_service_pb2.ActivateCatalogRequest,
+    now: Instant,
+    zone: tzinfo,
+    faults: Faults,
+) -> Instant | None:
+    """The moment at which an import is to be in force: one to come, within ten years; None: at once."""
+    path = "activate_on" if request.activate_on else "activate_at"
+    if request.activate_on:
+        if request.HasField("activate_at"):
+            faults.add(path, "either a day or a moment")
+        try:
+            day = datetime.strptime(request.activate_on, "%Y-%m-%d").replace(tzinfo=zone)
+        except ValueError:
+            faults.add(path, "is not a day of the form YYYY-MM-DD")
+            return None
+        moment = round(day.timestamp() * 1000)
+    elif request.HasField("activate_at"):
+        moment = instant(request.activate_at, path, faults)
+    else:
+        return None
     if moment <= now:
-        faults.add("activate_at", "lies in the past; leave it out to have it in force at once")
+        faults.add(path, "lies in the past; leave it out to have it in force at once")
     elif moment > now + _FARTHEST:
-        faults.add("activate_at", "lies more than ten years ahead")
+        faults.add(path, "lies more than ten years ahead")
     return moment
 
 

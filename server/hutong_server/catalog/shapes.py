@@ -281,6 +281,7 @@ SHAPES: tuple[Shape, ...] = (
             "code": Field(text(), required=True),
             **{dimension.value: Field(_TERM) for dimension in Dimension},
             "item": Field(CODE, required=True),
+            "note": _TEXT,
             **_DATES,
         },
         key=_mapping_key,

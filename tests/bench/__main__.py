@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from tests.api.site import ROOT
-from tests.bench import charts, memory, places, publishing, starvation, trust
+from tests.bench import charts, memory, orders, places, publishing, starvation, trust
 
 OUT = ROOT / "build" / "bench.json"
 BACKENDS = {"sqlite": "sqlite", "postgres": "postgresql"}
@@ -57,6 +57,12 @@ async def _measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]
         found["others_p99_under_flood"] = await starvation.alone(
             material, place, rounds=given.rounds, seconds=given.seconds, say=_say
         )
+    if "orders" in given.only:
+        place = directory / "orders"
+        place.mkdir()
+        found["orders_remembered"] = await orders.measure(
+            material, place, patients=min(given.patients, 320), rounds=given.rounds, seconds=given.seconds, say=_say
+        )
     if "memory" in given.only:
         place = directory / "memory"
         place.mkdir()
@@ -73,6 +79,10 @@ def _table(found: dict[str, Any]) -> str:
         if name == "trust_cost_vs_echo":
             pieces = ", ".join(f"{piece} {figures[f'{piece}_us']:.0f} µs" for piece in (*trust.PIECES, "echo"))
             lines.append(f"{name:24s} {figures['ratio']:6.2f} {pieces}")
+            continue
+        if name == "orders_remembered":
+            ways = ", ".join(f"{way} {figures[f'{way}_us']:.0f} µs" for way in ("read", "remembered", "echo"))
+            lines.append(f"{name:24s} {figures['ratio']:6.2f} {ways}, {figures['chart_kb']:.0f} KB a chart")
             continue
         if name == "others_p99_under_flood":
             quiet, flooded = figures["quiet_p99_ms"], figures["p99_ms"]
@@ -91,7 +101,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     everything = ("chart-sqlite", "chart-postgres", "publish", "trust", "hostile")
-    parser.add_argument("--only", nargs="+", choices=(*everything, "memory"), default=everything)
+    parser.add_argument("--only", nargs="+", choices=(*everything, "orders", "memory"), default=everything)
     parser.add_argument("--patients", type=int, default=int(os.environ.get("BENCH_PATIENTS", "2000")))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement of a round")

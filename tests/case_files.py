@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from hutong_server.catalog import build_rule_book, read_catalog
+from hutong_server.domain.errors import HutongError
 from hutong_server.domain.orders import Order, check_orders
 from hutong_server.domain.prompt import prompt
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts, ResultFlag, Status, TimeSource, VersionKey
@@ -72,8 +73,17 @@ class CaseFile:
     @cached_property
     def catalog(self) -> Any:
         """Its rules, as an import reads them."""
-        content = yaml.safe_dump(self.content["catalog"], allow_unicode=True).encode()
-        return read_catalog([(f"{self.name}.yaml", content)], ())
+        content = yaml.safe_dump(self.content["catalog"], allow_unicode=True, sort_keys=False, width=1000).encode()
+        try:
+            return read_catalog([(f"{self.name}.yaml", content)], ())
+        except HutongError as error:
+            faults = "; ".join(issue.message for issue in error.issues)
+            raise CaseFault(f"{self.name}: catalog: {faults}") from None
+
+    def form(self, case: Fields) -> str:
+        """What kind of case it is: the key of FORMS that makes it so, "" for a single result."""
+        fields = self.whole(case)
+        return next((form for form in ("arrives", "orders", "results", "decides") if form in fields), "")
 
     @cached_property
     def zone(self) -> tzinfo:
@@ -111,6 +121,9 @@ class CaseFile:
     def facts(self, case: Fields) -> Facts:
         """What is judged in a case of one result."""
         case = self.whole(case)
+        missing = {"code", "issued_by", "asked_by", "asked_at"} - set(case)
+        if missing:
+            raise CaseFault(f"{self.name}: {case.get('case')}: missing {', '.join(sorted(missing))}")
         flags = ResultFlag.HAS_VALUE if case.get("value", True) else 0
         flags |= ResultFlag.IMAGES_PRESENT if case.get("images", False) else 0
         for flag in case.get("flags") or ():

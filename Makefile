@@ -69,6 +69,11 @@ migration-check: install
 unit: install
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
+CASES ?= tests/cases
+.PHONY: cases
+cases: install ## Judge case files: make cases CASES=DIR
+	$(BIN)/python -m pytest tests/unit/domain/test_cases.py --cases $(CASES)
+
 bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
 	$(BIN)/python -m tests.bench
 

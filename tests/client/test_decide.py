@@ -73,6 +73,19 @@ def test_a_prompt_can_be_named(cli: Cli) -> None:
     assert (foreign["outcome"], foreign["reason"]) == ("DECISION_OUTCOME_REFUSED", "ERROR_REASON_NOT_FOUND")
 
 
+@pytest.mark.usefixtures("published")
+def test_what_orders_were_told_is_decided_as_a_chart_is(cli: Cli) -> None:
+    ordered = ("order", *ASK, "--item", "LAB-K", "--item", "LAB-NA", "--json")
+    answer = cli(*ordered, stdin=patient_text(884), **H2).stdout
+    decide = ("decide", *ASK, "--chart", "-", "--json")
+    first = parsed(cli(*decide, "--item", "LAB-NA", "--repeat", "4", stdin=answer, **H2))["results"]
+    assert [each["outcome"] for each in first] == ["DECISION_OUTCOME_RECORDED"]
+    # What was decided already is left out.
+    rest = cli(*ordered, "--request-id", "again", stdin=patient_text(884), **H2).stdout
+    (recognized,) = parsed(cli(*decide, "--recognize", stdin=rest, **H2))["results"]
+    assert "钾 4.10 mmol/L" in recognized["citation"]["text_zh"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

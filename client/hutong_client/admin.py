@@ -118,6 +118,16 @@ class AdminClient(RuleCalls):
             if not token:
                 return
 
+    async def withhold_report(
+        self, report_id: str, *, reason: str, lift: bool = False
+    ) -> patients.WithholdReportResponse:
+        """Hides one report at once from every answer; with `lift` shows it again. Idempotent. Raises NotFound.
+
+        `report_id`: as `show_patient` gives it, or as its publisher was given it.
+        """
+        request = patients.WithholdReportRequest(report_id=report_id, lift=lift, reason=reason)
+        return await unary(self._patients.WithholdReport, request, self.deadline)
+
     async def show_patient(self, identifier: v1.PatientIdentifier) -> patients.ShowPatientResponse:
         """The persons under an identifier and the steps taken; empty for an unknown one."""
         request = patients.ShowPatientRequest(identifier=identifier)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from typing import TypeVar
 
 import grpc
@@ -43,6 +44,14 @@ def checked_deadline(deadline: float) -> float:
     if not (isinstance(deadline, int | float) and math.isfinite(deadline) and deadline > 0):
         raise ValueError("a deadline is a positive number of seconds")
     return float(deadline)
+
+
+def pause_after(breaks: int, error: HutongCallError) -> float:
+    """Seconds to wait after so many breaks in a row of a stream: what the registry asked for, else longer each time."""
+    if error.retry_after is not None:
+        return min(error.retry_after, 10.0)
+    wait: float = min(5.0, 0.2 * 2 ** min(breaks - 1, 10))
+    return wait * random.uniform(0.5, 1.0)  # noqa: S311  jitter, not a secret
 
 
 def closed() -> HutongCallError:

@@ -21,6 +21,7 @@ from hutong_client.channel import open_channel
 from hutong_client.chart import or_empty
 from hutong_client.consent import ConsentClient
 from hutong_client.files import CertificateFiles
+from hutong_client.notices import NoticeCalls
 from hutong_client.orders import orders_or_empty
 from hutong_client.publishing import ATTEMPTS, PUBLISH_DEADLINE, Document, PublishStream
 from hutong_client.queries import timestamp
@@ -29,7 +30,7 @@ from hutong_client.statistics import StatisticsClient
 from hutong_client.swapping import SwappingChannel
 
 
-class HutongClient:
+class HutongClient(NoticeCalls):
     """An async client of one registry. Keep one for the life of the process: the first call pays for the connection.
 
     Calls raise HutongCallError (see hutong_client.errors) when they do not succeed, except

@@ -1,7 +1,6 @@
 """Publishing many documents over one stream, in order, through broken connections."""
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
@@ -12,7 +11,7 @@ import grpc
 from hutong.v1 import error_reason_pb2 as reasons
 from hutong.v1 import registry_service_pb2 as registry
 
-from hutong_client.calls import closed, unary
+from hutong_client.calls import closed, pause_after, unary
 from hutong_client.errors import DeadlineExceeded, HutongCallError, Overloaded, TooLarge, Unavailable, call_error
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class PublishStream:
                     self.breaks += 1
                     if self.breaks >= self._attempts:
                         raise
-                    await asyncio.sleep(_pause(self.breaks, error))
+                    await asyncio.sleep(pause_after(self.breaks, error))
                 if self._large:
                     published = await self._alone(self._large.popleft())
                     self._room.release()
@@ -223,7 +222,7 @@ class PublishStream:
             except (Unavailable, DeadlineExceeded, Overloaded) as error:
                 if attempt == self._attempts:
                     raise
-                await asyncio.sleep(_pause(attempt, error))
+                await asyncio.sleep(pause_after(attempt, error))
             except HutongCallError as error:
                 issues = _issues(error)
                 if not issues:
@@ -258,10 +257,3 @@ def _reason(word: str) -> str:
     name = f"ERROR_REASON_{word}"
     known = name in reasons.ErrorReason.keys()  # noqa: SIM118  an enum wrapper is no mapping
     return name if known else "ERROR_REASON_UNSPECIFIED"
-
-
-def _pause(count: int, error: HutongCallError) -> float:
-    if error.retry_after is not None:
-        return min(error.retry_after, 10.0)
-    wait: float = min(5.0, 0.2 * 2 ** (count - 1))
-    return wait * random.uniform(0.5, 1.0)  # noqa: S311  jitter, not a secret

@@ -20,6 +20,7 @@ from hutong_client.cli import (
     explain,
     failures,
     institution,
+    notices,
     order,
     patients,
     publish,
@@ -29,6 +30,7 @@ from hutong_client.cli import (
     rules,
     stats,
     unmapped,
+    withhold,
 )
 from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import stderr
@@ -60,6 +62,10 @@ enrollments = _group(help_text("待批准的证书申领", "Enrolments that wait
 directives = _group(
     help_text("患者意愿：谁可以看什么（emr 证书）", "What patients decide about who may see what (emr certificate)")
 )
+notice_group = _group(
+    help_text("所依据报告的变更通知（emr 证书）", "What became of reports that were relied on (emr certificate)")
+)
+report_group = _group(help_text("单份报告", "Single reports"))
 reviews = _group(help_text("紧急调阅的审核", "Review of emergencies in which withheld results were opened"))
 
 _COMMANDS = (
@@ -229,6 +235,31 @@ _COMMANDS = (
     (patient_index, "unlink", patients.unlink, help_text("从人员中拆出一个档案", "Take a record out of its person")),
     (patient_index, "undo", patients.undo, help_text("撤销一步操作", "Undo a step")),
     (
+        notice_group,
+        "list",
+        notices.list_,
+        help_text("列出未确认的通知；--all 含已确认的", "List notices that wait; --all also those acknowledged"),
+    ),
+    (
+        notice_group,
+        "watch",
+        notices.watch,
+        help_text(
+            "持续接收通知，中断后自动续接；--json 每行一个 JSON 文档",
+            "Listen for notices, through broken connections; --json prints one JSON document a line",
+        ),
+    ),
+    (notice_group, "ack", notices.ack, help_text("确认通知，不再送达", "Acknowledge notices: not delivered again")),
+    (
+        report_group,
+        "withhold",
+        withhold.withhold,
+        help_text(
+            "立即停止展示一份报告；--lift 恢复展示",
+            "Hide one report at once from every answer; --lift shows it again",
+        ),
+    ),
+    (
         directives,
         "put",
         consent.put,
@@ -257,6 +288,8 @@ admin.add_typer(patient_index, name="patients")
 admin.add_typer(certificate, name="certificate")
 admin.add_typer(enrollments, name="enrollment")
 admin.add_typer(reviews, name="reviews")
+admin.add_typer(report_group, name="report")
+app.add_typer(notice_group, name="notices")
 app.add_typer(directives, name="consent")
 app.add_typer(admin, name="admin")
 app.add_typer(stats.app, name="stats")

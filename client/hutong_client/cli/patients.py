@@ -151,6 +151,17 @@ def _show_person(person: patients.Person, console: Console, language: Language) 
             cell(", ".join(record.institutions)),
         )
     console.print(shown)
+    known = [report for record in person.records for report in record.known_reports]
+    if known:
+        console.print(
+            Text("报告号（admin report withhold 可用）" if zh else "Reports, for admin report withhold", style="dim")
+        )
+    for report in known:
+        withheld = ("  已停止展示" if zh else "  withheld") if report.withheld else ""
+        console.print(
+            cell(f"  {report.report_id}  {report.institution}  {local_time(report.received_at)}{withheld}"),
+            soft_wrap=True,
+        )
 
 
 def _show_step(step: patients.PatientStep, console: Console, language: Language) -> None:

@@ -19,7 +19,9 @@ from hutong_client.cli.session import ADMIN_DEADLINE, Session
 All = Annotated[bool, typer.Option("--all", help=help_text("含已确认的", "Also those that were acknowledged"))]
 NoticeIds = Annotated[
     list[str],
-    typer.Argument(metavar="NOTICE…", help=help_text("通知编号", "Ids from list or watch"), show_default=False),
+    typer.Argument(
+        metavar="NOTICE", help=help_text("通知编号，可多个", "Ids from list or watch, one or more"), show_default=False
+    ),
 ]
 ResumeToken = Annotated[
     str,

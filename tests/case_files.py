@@ -176,15 +176,19 @@ class CaseFile:
         return self.in_words(assess(*self.facts(case), book or self.book(case)))
 
     def in_words(self, assessment: Assessment) -> Any:
-        """A verdict as files say it, in a form that can be compared: see `expected`."""
+        """A verdict as files say it, the time written in full."""
         if assessment.until is None:
             return [reason.value for reason in assessment.reasons]
-        return ("reusable", assessment.until, assessment.mark)
+        return self._reusable(assessment.until, assessment.mark)
+
+    def _reusable(self, until: Instant, mark: str) -> str:
+        moment = datetime.fromtimestamp(until // 1000, self.zone).replace(microsecond=until % 1000 * 1000)
+        return f"reusable until {moment.isoformat(' ', 'milliseconds')} as {mark}"
 
     def expected(self, says: Any, case: str) -> Any:
         """What a file says, in the form of `in_words`."""
         if isinstance(says, str) and (told := re.fullmatch(r"reusable until (.+) as (\S+)", says)):
-            return ("reusable", self.instant(told[1]), told[2])
+            return self._reusable(self.instant(told[1]), told[2])
         reasons = says if isinstance(says, list) else [says]
         unknown = [each for each in reasons if each not in NotReusable.__members__]
         if unknown or not reasons:
@@ -289,4 +293,6 @@ def read_case_files(folder: Path) -> dict[str, CaseFile]:
         if missing or unknown:
             raise CaseFault(f"{path.name}: missing {sorted(missing)}, unknown {sorted(unknown)}")
         files[path.stem] = CaseFile(path.stem, content)
+    if not files:
+        raise CaseFault(f"no case files (*.yaml) in {folder}")
     return files

@@ -21,8 +21,8 @@ import pytest
 import pytest_asyncio
 from cryptography import x509
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
-from hutong_server.api.policy import ROLES
+from hutong.v1 import catalog_service_pb2, reuse_service_pb2, reuse_service_pb2_grpc
+from hutong_server.api.policy import OF_THE_OPERATOR, ROLES
 from hutong_server.api.server import SERVICES
 from hutong_server.domain.caller import Role
 
@@ -159,6 +159,16 @@ async def test_every_method_refuses_every_role_that_is_not_its_own(site: Site) -
         assert (found[2].code, found[2].reason) == ("PERMISSION_DENIED", "ROLE_NOT_ALLOWED"), found[:2]
     for found in await asyncio.gather(*(attempt(*each) for each in wrong[1::2])):
         assert (found[2].code, found[2].reason) == ("PERMISSION_DENIED", "ROLE_NOT_ALLOWED"), found[:2]
+
+
+async def test_an_institutions_administrator_does_nothing_of_the_operators(site: Site) -> None:
+    """Whoever keeps one institution's codes makes no tokens, sees no patients, and suspends nobody."""
+    channel = site.channel("H2", "admin")
+    for method in OF_THE_OPERATOR:
+        found = await turned_away(channel.unary_unary(method)(b"", timeout=10))
+        assert (found.code, found.reason) == ("PERMISSION_DENIED", "ROLE_NOT_ALLOWED"), method
+    listed = await site.catalog("H2").ListInstitutions(catalog_service_pb2.ListInstitutionsRequest(), timeout=5)
+    assert listed.institutions
 
 
 async def test_who_calls_is_not_read_from_metadata(site: Site, serials: Iterator[int]) -> None:

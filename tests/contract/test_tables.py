@@ -20,7 +20,7 @@ from hutong.v1 import (
     statistics_service_pb2,
 )
 from hutong_server.api import convert, convert_publish, convert_reuse
-from hutong_server.api.policy import OPEN_TO_UNREGISTERED, ROLES
+from hutong_server.api.policy import OF_THE_OPERATOR, OPEN_TO_UNREGISTERED, ROLES
 from hutong_server.api.server import SERVICES
 from hutong_server.api.status import ERRORS
 from hutong_server.domain.caller import Role
@@ -52,6 +52,18 @@ def methods(*files: object) -> set[str]:
 
 def test_access_table_names_every_method_and_no_other() -> None:
     assert set(ROLES) == methods(*CONTRACT, health_pb2, reflection_pb2)
+
+
+def test_what_an_institutions_own_administrator_may_call_is_listed() -> None:
+    """A new method for administrators is the operator's alone, or is named here."""
+    services = {"CatalogService": {"ListInstitutions", "GetInstitution", "ImportCatalog", "ListCatalogEntries"}}
+    services["CatalogService"] |= {"ListCatalogVersions", "DiffCatalogVersions", "ActivateCatalog", "ListUnmappedCodes"}
+    services["AuditService"] = {"ListCheckpoints"}
+    own = {f"/hutong.v1.{service}/{method}" for service, names in services.items() for method in names}
+    statistics = methods(statistics_service_pb2)
+    of_administrators = {method for method, roles in ROLES.items() if Role.ADMIN in roles and "/hutong." in method}
+    assert of_administrators - OF_THE_OPERATOR - statistics == own
+    assert of_administrators >= OF_THE_OPERATOR
 
 
 def test_no_method_is_open_to_no_role() -> None:

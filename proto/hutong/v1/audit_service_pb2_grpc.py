@@ -59,7 +59,7 @@ class AuditServiceServicer:
     def ListAccesses(self, request, context):
         """Lists who has seen a patient's results, newest first.
 
-        Roles: portal (the patient who asks there), admin and supervisor (with a purpose). Pages follow AIP-158.
+        Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
         A patient whom the registry does not know is answered like one about whom nothing was recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -69,7 +69,7 @@ class AuditServiceServicer:
     def ProveAccess(self, request, context):
         """Proves that a leaf stands in its log.
 
-        Roles: admin, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
+        Roles: admin of the operator, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,13 +36,13 @@ class AuditServiceStub:
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListAccessesRequest, _audit_service_pb2.ListAccessesResponse]
     """Lists who has seen a patient's results, newest first.
 
-    Roles: portal (the patient who asks there), admin and supervisor (with a purpose). Pages follow AIP-158.
+    Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
     A patient whom the registry does not know is answered like one about whom nothing was recorded.
     """
     ProveAccess: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ProveAccessRequest, _audit_service_pb2.ProveAccessResponse]
     """Proves that a leaf stands in its log.
 
-    Roles: admin, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
+    Roles: admin of the operator, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
     """
     ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListCheckpointsRequest, _audit_service_pb2.ListCheckpointsResponse]
     """Gives the newest signed checkpoint of each log.
@@ -58,13 +58,13 @@ class AuditServiceAsyncStub(AuditServiceStub):
     ListAccesses: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListAccessesRequest, _audit_service_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Lists who has seen a patient's results, newest first.
 
-    Roles: portal (the patient who asks there), admin and supervisor (with a purpose). Pages follow AIP-158.
+    Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
     A patient whom the registry does not know is answered like one about whom nothing was recorded.
     """
     ProveAccess: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ProveAccessRequest, _audit_service_pb2.ProveAccessResponse]  # type: ignore[assignment]
     """Proves that a leaf stands in its log.
 
-    Roles: admin, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
+    Roles: admin of the operator, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
     """
     ListCheckpoints: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListCheckpointsRequest, _audit_service_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
     """Gives the newest signed checkpoint of each log.
@@ -83,7 +83,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_service_pb2.ListAccessesResponse, _abc.Awaitable[_audit_service_pb2.ListAccessesResponse]]:
         """Lists who has seen a patient's results, newest first.
 
-        Roles: portal (the patient who asks there), admin and supervisor (with a purpose). Pages follow AIP-158.
+        Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
         A patient whom the registry does not know is answered like one about whom nothing was recorded.
         """
 
@@ -95,7 +95,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_service_pb2.ProveAccessResponse, _abc.Awaitable[_audit_service_pb2.ProveAccessResponse]]:
         """Proves that a leaf stands in its log.
 
-        Roles: admin, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
+        Roles: admin of the operator, supervisor, portal (only leaves that ListAccesses gave out). NOT_FOUND for an unknown leaf.
         """
 
     @_abc_1.abstractmethod

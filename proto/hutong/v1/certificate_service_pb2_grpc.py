@@ -28,7 +28,7 @@ if _version_not_supported:
 class CertificateServiceStub:
     """What administrators do with certificates.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin` of the operator. Every change is recorded with the certificate that made it.
     """
 
     def __init__(self, channel):
@@ -67,7 +67,7 @@ class CertificateServiceStub:
 class CertificateServiceServicer:
     """What administrators do with certificates.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin` of the operator. Every change is recorded with the certificate that made it.
     """
 
     def CreateEnrollmentToken(self, request, context):
@@ -154,7 +154,7 @@ def add_CertificateServiceServicer_to_server(servicer, server):
 class CertificateService:
     """What administrators do with certificates.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin` of the operator. Every change is recorded with the certificate that made it.
     """
 
     @staticmethod

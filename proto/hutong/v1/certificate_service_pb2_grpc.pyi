@@ -29,7 +29,7 @@ GRPC_VERSION: str
 class CertificateServiceStub:
     """What administrators do with certificates.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin` of the operator. Every change is recorded with the certificate that made it.
     """
 
     @_typing.overload
@@ -66,7 +66,7 @@ class CertificateServiceStub:
 class CertificateServiceAsyncStub(CertificateServiceStub):
     """What administrators do with certificates.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin` of the operator. Every change is recorded with the certificate that made it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -99,7 +99,7 @@ class CertificateServiceAsyncStub(CertificateServiceStub):
 class CertificateServiceServicer(metaclass=_abc_1.ABCMeta):
     """What administrators do with certificates.
 
-    Role: `admin`. Every change is recorded with the certificate that made it.
+    Role: `admin` of the operator. Every change is recorded with the certificate that made it.
     """
 
     @_abc_1.abstractmethod

@@ -102,7 +102,7 @@ class ConsentServiceServicer:
     def ListReviews(self, request, context):
         """Lists emergencies in which withheld results were opened and that nobody has reviewed yet.
 
-        Roles: admin, supervisor. Oldest first. Pages follow AIP-158.
+        Roles: admin of the operator, supervisor. Oldest first. Pages follow AIP-158.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,7 +111,7 @@ class ConsentServiceServicer:
     def CloseReview(self, request, context):
         """Closes a review.
 
-        Roles: admin, supervisor. FAILED_PRECONDITION when it was closed already.
+        Roles: admin of the operator, supervisor. FAILED_PRECONDITION when it was closed already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,12 +56,12 @@ class ConsentServiceStub:
     ListReviews: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.ListReviewsRequest, _consent_service_pb2.ListReviewsResponse]
     """Lists emergencies in which withheld results were opened and that nobody has reviewed yet.
 
-    Roles: admin, supervisor. Oldest first. Pages follow AIP-158.
+    Roles: admin of the operator, supervisor. Oldest first. Pages follow AIP-158.
     """
     CloseReview: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.CloseReviewRequest, _consent_service_pb2.CloseReviewResponse]
     """Closes a review.
 
-    Roles: admin, supervisor. FAILED_PRECONDITION when it was closed already.
+    Roles: admin of the operator, supervisor. FAILED_PRECONDITION when it was closed already.
     """
 
 @_typing.type_check_only
@@ -92,12 +92,12 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     ListReviews: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListReviewsRequest, _consent_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
     """Lists emergencies in which withheld results were opened and that nobody has reviewed yet.
 
-    Roles: admin, supervisor. Oldest first. Pages follow AIP-158.
+    Roles: admin of the operator, supervisor. Oldest first. Pages follow AIP-158.
     """
     CloseReview: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.CloseReviewRequest, _consent_service_pb2.CloseReviewResponse]  # type: ignore[assignment]
     """Closes a review.
 
-    Roles: admin, supervisor. FAILED_PRECONDITION when it was closed already.
+    Roles: admin of the operator, supervisor. FAILED_PRECONDITION when it was closed already.
     """
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -149,7 +149,7 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_consent_service_pb2.ListReviewsResponse, _abc.Awaitable[_consent_service_pb2.ListReviewsResponse]]:
         """Lists emergencies in which withheld results were opened and that nobody has reviewed yet.
 
-        Roles: admin, supervisor. Oldest first. Pages follow AIP-158.
+        Roles: admin of the operator, supervisor. Oldest first. Pages follow AIP-158.
         """
 
     @_abc_1.abstractmethod
@@ -160,7 +160,7 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_consent_service_pb2.CloseReviewResponse, _abc.Awaitable[_consent_service_pb2.CloseReviewResponse]]:
         """Closes a review.
 
-        Roles: admin, supervisor. FAILED_PRECONDITION when it was closed already.
+        Roles: admin of the operator, supervisor. FAILED_PRECONDITION when it was closed already.
         """
 
 def add_ConsentServiceServicer_to_server(servicer: ConsentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,7 +28,7 @@ if _version_not_supported:
 class PatientServiceStub:
     """The patient index, seen by administrators.
 
-    Role: `admin`. Every call is recorded before its answer leaves. Every step can be undone.
+    Role: `admin` of the operator. Every call is recorded before its answer leaves. Every step can be undone.
     """
 
     def __init__(self, channel):
@@ -77,7 +77,7 @@ class PatientServiceStub:
 class PatientServiceServicer:
     """The patient index, seen by administrators.
 
-    Role: `admin`. Every call is recorded before its answer leaves. Every step can be undone.
+    Role: `admin` of the operator. Every call is recorded before its answer leaves. Every step can be undone.
     """
 
     def ListHeldReports(self, request, context):
@@ -193,7 +193,7 @@ def add_PatientServiceServicer_to_server(servicer, server):
 class PatientService:
     """The patient index, seen by administrators.
 
-    Role: `admin`. Every call is recorded before its answer leaves. Every step can be undone.
+    Role: `admin` of the operator. Every call is recorded before its answer leaves. Every step can be undone.
     """
 
     @staticmethod

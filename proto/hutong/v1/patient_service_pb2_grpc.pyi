@@ -29,7 +29,7 @@ GRPC_VERSION: str
 class PatientServiceStub:
     """The patient index, seen by administrators.
 
-    Role: `admin`. Every call is recorded before its answer leaves. Every step can be undone.
+    Role: `admin` of the operator. Every call is recorded before its answer leaves. Every step can be undone.
     """
 
     @_typing.overload
@@ -77,7 +77,7 @@ class PatientServiceStub:
 class PatientServiceAsyncStub(PatientServiceStub):
     """The patient index, seen by administrators.
 
-    Role: `admin`. Every call is recorded before its answer leaves. Every step can be undone.
+    Role: `admin` of the operator. Every call is recorded before its answer leaves. Every step can be undone.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -121,7 +121,7 @@ class PatientServiceAsyncStub(PatientServiceStub):
 class PatientServiceServicer(metaclass=_abc_1.ABCMeta):
     """The patient index, seen by administrators.
 
-    Role: `admin`. Every call is recorded before its answer leaves. Every step can be undone.
+    Role: `admin` of the operator. Every call is recorded before its answer leaves. Every step can be undone.
     """
 
     @_abc_1.abstractmethod

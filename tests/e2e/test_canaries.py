@@ -148,6 +148,7 @@ class Run:
         answer = await self.call(asking.OpenChart(chart, timeout=20))
         assert answer is not None, self.refusals
         assert answer.lines
+        await self._order(patient, answer)
         await self._decide(answer)
         listed = await self.call(_pages(asking, patient, self.context()))
         assert listed, self.refusals
@@ -162,6 +163,27 @@ class Run:
         await self.call(self.site.asking("H2", "feed").OpenChart(chart, timeout=20))
         chart.context.practitioner = ""
         await self.call(asking.OpenChart(chart, timeout=20))
+
+    async def _order(self, patient: dict[str, Any], chart: reuse_service_pb2.OpenChartResponse) -> None:
+        """Orders what is there, and in words that lead nowhere; then without an order."""
+        asking = self.site.asking("H2")
+        request = reuse_service_pb2.CheckOrdersRequest(
+            request_id=self.made.word("CheckOrders.request_id"),
+            patient=question(patient),
+            context=self.context(),
+            explain=True,
+        )
+        request.orders.add(order_id=self.made.word("Order.order_id"), item=chart.lines[0].result.item.code)
+        worded = request.orders.add(order_id=self.made.word("Order.order_id 2"))
+        for part in ("code", "body_site", "method", "specimen"):
+            getattr(worded, part).text = self.made.word(f"Order.{part}")
+        answer = await self.call(asking.CheckOrders(request, timeout=20))
+        assert answer is not None, self.refusals
+        assert [each.coverage for each in answer.answers] == [1, 4]
+        assert answer.answers[0].items[0].line.result.trace
+        worded.item = self.made.word("Order.item") * 40
+        worded.order_id = request.orders[0].order_id
+        await self.call(asking.CheckOrders(request, timeout=20))
 
     async def _decide(self, chart: reuse_service_pb2.OpenChartResponse) -> None:
         """Recognises, contradicts itself, takes it back, and tells what was on screen."""

@@ -60,6 +60,25 @@ def seeds() -> Mapping[str, Sequence[Message]]:
             reuse_service_pb2.ListReportsRequest(patient=who, context=context(), item="LAB-K", page_size=1)
         ],
         "/hutong.v1.ReuseService/GetReport": [reuse_service_pb2.GetReportRequest(report_id="x", context=context())],
+        "/hutong.v1.ReuseService/CheckOrders": [
+            reuse_service_pb2.CheckOrdersRequest(
+                request_id="fuzz",
+                patient=who,
+                context=context(),
+                orders=[
+                    reuse_service_pb2.Order(
+                        order_id="1", item="LAB-K", specimen=report_pb2.CodeableConcept(text="血清")
+                    ),
+                    reuse_service_pb2.Order(
+                        order_id="2",
+                        code=report_pb2.CodeableConcept(
+                            coding=[report_pb2.Coding(system="http://loinc.org", code="2823-3")], text=CANARY
+                        ),
+                    ),
+                ],
+                explain=True,
+            )
+        ],
         "/hutong.v1.ReuseService/WatchNotices": [
             reuse_service_pb2.WatchNoticesRequest(context=context()),
             reuse_service_pb2.WatchNoticesRequest(context=context(), resume_token=CANARY),

@@ -49,8 +49,22 @@ def place(judged: Judged) -> Place:
 
 
 def traces_of(results: Iterable[Judged], request: Request, book: RuleBook) -> Traces:
-    """The steps of verdicts that were reached before, by where the results stand."""
-    return {place(each): explain(each.result, each.report, request, book)[1] for each in results}
+    """The steps of verdicts that were reached before, by where the results stand.
+
+    A reason that assess(...) does not give is one that orders gave: see orders.py.
+    """
+    traces: dict[Place, Trace] = {}
+    for each in results:
+        verdict, trace = explain(each.result, each.report, request, book)
+        of_orders = [reason for reason in each.verdict.reasons if reason not in verdict.reasons]
+        traces[place(each)] = (*trace, *map(_of_orders, of_orders))
+    return traces
+
+
+def _of_orders(reason: NotReusable) -> TraceStep:
+    specimen = reason is NotReusable.SPECIMEN_DIFFERS
+    subject = TraceSubject.SPECIMEN if specimen else TraceSubject.BODY_PART_OR_METHOD
+    return _failed(subject, reason, "differs from what the orders state", "与医嘱所述不符")
 
 
 def _steps(

@@ -146,7 +146,7 @@ def as_list(says: Any) -> list[str]:
 
 def test_a_file_that_is_wrong_says_so() -> None:
     file = CaseFile("f", {"catalog": {"items": [{"code": "K"}]}, "cases": [], "usually": {"code": "K"}})
-    with pytest.raises(CaseFault, match="catalog: .*missing"):
+    with pytest.raises(CaseFault, match=r"catalog: .*missing"):
         file.book()
     with pytest.raises(CaseFault, match="missing asked_at, asked_by, issued_by"):
         file.facts({"case": "c"})

@@ -3,7 +3,8 @@
 from typing import Any
 
 from hutong_server.catalog import build_rule_book
-from hutong_server.domain.explanation import explain
+from hutong_server.domain.explanation import explain, traces_of
+from hutong_server.domain.orders import check_orders
 from hutong_server.domain.report import ResultFacts, ResultFlag, TimeSource
 from hutong_server.domain.reuse import DAY, NotReusable, ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook
@@ -12,7 +13,9 @@ from hutong_server.domain.trace_mapping import mapping_key
 from hutong_server.domain.trace_standing import grant_key
 from hypothesis import HealthCheck, given, settings
 
+from tests.building import NOW
 from tests.case_files import OWN, read_case_files
+from tests.unit.domain.test_orders import BOOK, order, report
 from tests.unit.domain.test_properties import cases, likely
 
 FILES = read_case_files(OWN)
@@ -128,3 +131,12 @@ def test_words_of_a_document_are_not_repeated() -> None:
     book = build_rule_book(1, [], ())
     _, trace = explain(result, ReportFacts(b"", "H1", "final"), Request("H2", DAY), book)
     assert "CANARY" not in repr(trace)
+
+
+def test_a_reason_that_the_orders_gave_is_a_step_too() -> None:
+    request = Request("H2", NOW)
+    (answer,) = check_orders([order("XR", site="右膝")], [report("XR", site="左膝", days=40)], request, BOOK).answers
+    (judged,) = answer.items[0].not_reusable
+    (trace,) = traces_of([judged], request, BOOK).values()
+    assert {step.reason for step in trace} - {None} == set(judged.verdict.reasons)
+    assert trace[-1].english == "differs from what the orders state"

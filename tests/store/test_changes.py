@@ -52,6 +52,7 @@ APART = {
     "CertificateWriter": "certificates",
     "NoticeWriter": "who relied on what was shown, and is told",
     "StatisticsWriter": "counts of what was shown",
+    "UnmappedWriter": "counts of codes",
 }
 """Parts of Writer that change no chart, and why."""
 

@@ -197,7 +197,9 @@ async def test_who_sees_what(site: Site, day: list[Any]) -> None:
     assert everything == (await ask(site, who=("registry", "admin"))).rows[0].counts == (await ask(site)).rows[0].counts
     source = (await ask(site, v1.GROUPING_RECEIVER, who=("H1", "emr"), source="H1")).rows
     assert [(*each.group, each.counts.returned, each.counts.recognized) for each in source] == [("H2", 6, 2)]
-    assert (await ask(site, who=("H1", "emr"))).rows[0].counts == v1.StatisticsCounts()
+    for role in ("emr", "admin"):
+        assert (await ask(site, who=("H1", role))).rows[0].counts == v1.StatisticsCounts()
+        assert (await refused(ask(site, who=("H1", role), receiver="H2"))).reason == "ROLE_NOT_ALLOWED"
     for filters in ({"receiver": "H2"}, {"source": "H2"}):
         assert (await refused(ask(site, who=("H1", "emr"), **filters))).reason == "ROLE_NOT_ALLOWED"
     found = await refused(ask(site, v1.GROUPING_DEPARTMENT, who=("H1", "emr"), source="H1"))

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from hutong_server.domain import feed
-from hutong_server.domain.caller import Caller, Role
+from hutong_server.domain.caller import Caller
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import Reader
+from hutong_server.usecases.statistics import sees_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def list_feeds(
     caller: Caller, after: str, limit: int, reader: Reader, now: Instant
 ) -> tuple[list[FeedFreshness], bool]:
     """A page by institution code, and whether more follow. An institution sees its own."""
-    if caller.role in (Role.ADMIN, Role.SUPERVISOR):
+    if sees_everything(caller):
         found = reader.institutions(after, limit + 1)
     else:
         own = reader.institution(caller.institution)

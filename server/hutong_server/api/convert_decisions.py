@@ -11,8 +11,9 @@ from hutong_server.domain.citation import Citation, chinese, english
 from hutong_server.domain.decision import Decision, DecisionKind, PromptEventKind
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Issue, Quantity
+from hutong_server.usecases.citing import Cited
 from hutong_server.usecases.prompt_events import GivenEvent, Reported
-from hutong_server.usecases.record_decisions import Answered, Cited, DecisionOutcome, Given
+from hutong_server.usecases.record_decisions import Answered, DecisionOutcome, Given
 
 T = TypeVar("T")
 

@@ -14,14 +14,12 @@ from hutong_server.domain.decision import Decision, DecisionKind
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.notice import How, Reliance
 from hutong_server.domain.person import PatientKey
-from hutong_server.domain.prompt import Judged
 from hutong_server.domain.report import Instant, Issue
-from hutong_server.domain.reuse import Request
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import AccessRecord, Prompt, StoredReport, Tokens, Writer
+from hutong_server.store.base import AccessRecord, Prompt, Tokens, Writer
 from hutong_server.usecases.asking import Context, access, contents_of, encounter_of
+from hutong_server.usecases.citing import Cited, cite
 from hutong_server.usecases.gate import Passed, RefusedOnRecord, Visit, pass_gate
-from hutong_server.usecases.list_reports import judge
 from hutong_server.usecases.offered import Offered, fault, line_at, prompts_of, report_key, time_fault
 from hutong_server.usecases.relying import rely
 
@@ -64,17 +62,6 @@ class RecordDecisions:
     now: Instant
     allowance: int
     """Milliseconds by which the caller's clock may be off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """A recognised result that the caller may see now."""
-
-    row: StoredReport
-    judged: Judged
-    """As of the time of the decision."""
-    corrected: bool
-    """The source has sent another version since it was offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,19 +251,7 @@ class _Recording:
         of_patient = passed[stands.patient_key]
         if isinstance(of_patient, RefusedOnRecord):
             return answer
-        row = next((each for each in of_patient.rows if each.report_id == stands.report_id), None)
-        if row is None or row.withdrawn:
-            return answer
-        request = Request(stands.institution, stands.decided_at)
-        of_item = [
-            each
-            for each in judge(row, request, self._book)
-            if each.verdict.item is not None and each.verdict.item.code == stands.item
-        ]
-        of_item.sort(key=lambda each: each.result.ordinal != stands.ordinal)
-        if not of_item:
-            return answer
-        return replace(answer, cited=Cited(row, of_item[0], corrected=row.version != stands.version))
+        return replace(answer, cited=cite(stands, of_patient, self._book))
 
     def _record(self, answer: Answered, passed: dict[PatientKey, Passed | RefusedOnRecord]) -> AccessRecord:
         """The leaf: every decision that was sent has one, with what its answer cites."""

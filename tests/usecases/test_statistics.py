@@ -13,7 +13,7 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.statistics import Counts
 from hutong_server.statistics_commands import raw_lines
 from hutong_server.store.base import Sealer, Store
-from hutong_server.store.base_statistics import CUBOIDS, FINEST
+from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, FINEST
 from hutong_server.store.sql_store import open_store
 from hutong_server.store.statistics_view import RawView
 from hutong_server.telemetry import Metrics
@@ -62,9 +62,9 @@ def asked(store: Store, wanted: StatisticsFilter, by: tuple[Grouping, ...], size
         answer = store.read(lambda reader, ask=ask: get_statistics(ask, reader))  # type: ignore[misc]
         assert not found.keys() & dict(answer.rows).keys()
         found |= dict(answer.rows)
-        if not answer.more:
+        if not answer.after:
             return found
-        after = answer.rows[-1][0]
+        after = answer.after
 
 
 def expected(raw: Raw, wanted: StatisticsFilter, by: tuple[Grouping, ...]) -> dict[Any, Counts]:
@@ -167,11 +167,16 @@ def test_every_roll_up_of_days_and_months_is_the_sum_of_the_finest(month: tuple[
 
 
 def test_pages_go_on_where_the_last_one_ended(month: tuple[Store, Month, Raw]) -> None:
-    store, _, _ = month
-    by = (Grouping.RECEIVER, Grouping.DEPARTMENT, Grouping.DAY)
-    pages = asked(store, WHOLE, by, 7)
-    assert list(pages) == sorted(pages)
-    assert pages == asked(store, WHOLE, by)
+    store, _, raw = month
+    april = StatisticsFilter("2026-04-01", "2026-04-30")
+    for by in itertools.permutations((Grouping.RECEIVER, Grouping.ITEM, Grouping.DAY, Grouping.SOURCE), 2):
+        for size in (1, 7):
+            pages = asked(store, april, by, size)
+            assert pages == expected(raw, april, by)
+            # In the order of the index: day, receiver, source, item.
+            places = [COLUMNS.index(each.value) for each in by]
+            order = sorted(range(2), key=lambda number: places[number])
+            assert list(pages) == sorted(pages, key=lambda group: [group[number] for number in order])
 
 
 def test_counting_again_changes_nothing_and_from_nothing_comes_to_the_same(month: tuple[Store, Month, Raw]) -> None:

@@ -58,8 +58,8 @@ class StatisticsServicer(statistics_service_pb2_grpc.StatisticsServiceServicer):
             found = parts.store.read(lambda reader: get_statistics(ask, reader))
             grounds_only = Grouping.GROUND in ask.by or bool(ask.filter.ground)
             response = statistics_out(found, ask.by, book, grounds_only=grounds_only)
-            if found.more:
-                response.next_page_token = self._pages.seal(listed, this.peer.institution, *found.rows[-1][0])
+            if found.after:
+                response.next_page_token = self._pages.seal(listed, this.peer.institution, *found.after)
             return response
 
         return await parts.run(answer)

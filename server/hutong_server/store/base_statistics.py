@@ -24,6 +24,9 @@ CUBOIDS: Final[tuple[frozenset[str], ...]] = (
 )
 """Roll-ups by their number: what each tells apart. All but the finest are kept by month, too."""
 
+COLUMNS: Final = ("period", "receiver", "source", "department", "specialty", "item", "ground")
+"""What counts stand under, in the order of their index."""
+
 RAW: Final = ("prompt", "decision", "prompt_event", "reliance")
 """What is counted."""
 
@@ -38,12 +41,15 @@ class CountQuery:
     equal: Mapping[str, str]
     """Column → value: receiver, source, department, item, specialty, ground."""
     by: tuple[str, ...] = ()
-    """Columns; "period", too. What is not of one source, item, specialty or ground is left out of groups by them."""
+    """Columns in the order of COLUMNS. What is not of one source, item, specialty or ground is left out of groups by
+    them."""
     after: tuple[str, ...] = ()
     """The group after which to go on; empty: from the first."""
     limit: int = 1
     only: str = ""
     """Only groups in which this count is not 0."""
+    between: tuple[str, str] | None = None
+    """First and last value of the first column of `by`, both inclusive."""
 
 
 class Touched(NamedTuple):

@@ -10,14 +10,14 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.statistics import Cell, Counts
-from hutong_server.store.base_statistics import CUBOIDS, DIMENSIONS, FINEST, Change, CountQuery, Run
+from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, DIMENSIONS, FINEST, Change, CountQuery, Run
 from hutong_server.store.statements import Statement, upsert
 from hutong_server.store.statistics_tables import statistics_count as _table
 from hutong_server.store.statistics_tables import statistics_position, statistics_run
 from hutong_server.store.transaction import Transaction
 
 _c = _table.c
-_KEYS = ("cuboid", "period", "receiver", "source", "department", "specialty", "item", "ground")
+_KEYS = ("cuboid", *COLUMNS)
 _OF_ONE = frozenset({"source", "specialty", "item", "ground"})
 """Columns that are empty for what is not of one."""
 
@@ -51,14 +51,16 @@ def _adding(database: str) -> ClauseElement:
 
 _ADD = Statement(_adding)
 
-_Shape = tuple[tuple[str, ...], tuple[str, ...], bool, str]
+_Shape = tuple[tuple[str, ...], tuple[str, ...], bool, str, bool]
 _QUERIES: dict[_Shape, Statement] = {}
 
 
 def counts(tx: Transaction, query: CountQuery) -> list[tuple[tuple[str, ...], Counts]]:
     """See StatisticsReader."""
-    equal = tuple(sorted(query.equal))
-    shape = (equal, query.by, bool(query.after), query.only)
+    # What the roll-up does not tell apart is empty in it; said, so that the index is used beyond it.
+    values = dict.fromkeys((name for name in DIMENSIONS if name not in CUBOIDS[query.cuboid]), "") | dict(query.equal)
+    equal = tuple(sorted(values))
+    shape = (equal, query.by, bool(query.after), query.only, query.between is not None)
     statement = _QUERIES.get(shape)
     if statement is None:
         statement = _QUERIES[shape] = Statement(lambda database: _asked(shape, database))
@@ -66,7 +68,8 @@ def counts(tx: Transaction, query: CountQuery) -> list[tuple[tuple[str, ...], Co
     if tx.database == "sqlite":
         # As JSON, so that one text serves any number of them.
         periods = "[" + ",".join(f'"{period}"' for period in query.periods) + "]"
-    given = {f"is_{name}": query.equal[name] for name in equal}
+    given = {f"is_{name}": values[name] for name in equal}
+    given |= dict(zip(("lowest", "highest"), query.between or (), strict=False))
     given |= {f"after_{name}": value for name, value in zip(query.by, query.after, strict=False)}
     rows = tx.rows(statement, of_cuboid=query.cuboid, periods=periods, limit=query.limit, **given)
     size = len(query.by)
@@ -75,7 +78,7 @@ def counts(tx: Transaction, query: CountQuery) -> list[tuple[tuple[str, ...], Co
 
 
 def _asked(shape: _Shape, database: str) -> ClauseElement:
-    equal, by, further, only = shape
+    equal, by, further, only, between = shape
     groups: list[Column[Any]] = [_c[name] for name in by]
     periods: BindParameter[Any] = bindparam("periods")
     within: ColumnElement[bool] = (
@@ -86,6 +89,8 @@ def _asked(shape: _Shape, database: str) -> ClauseElement:
     conditions = [_c.cuboid == bindparam("of_cuboid"), within]
     conditions += [_c[name] == bindparam(f"is_{name}") for name in equal]
     conditions += [_c[name] != "" for name in by if name in _OF_ONE]
+    if between:
+        conditions += [groups[0] >= bindparam("lowest"), groups[0] <= bindparam("highest")]
     if further:
         after: list[BindParameter[Any]] = [bindparam(f"after_{name}") for name in by]
         conditions.append(tuple_(*groups) > tuple_(*after) if len(by) > 1 else groups[0] > after[0])

@@ -11,7 +11,7 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Instant, Issue, Severity
 from hutong_server.domain.statistics import Counts
 from hutong_server.store.base import Reader
-from hutong_server.store.base_statistics import CUBOIDS, DIMENSIONS, FINEST, CountQuery
+from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, DIMENSIONS, FINEST, CountQuery
 from hutong_server.usecases.institutions import OPERATOR
 
 MAX_DAYS = 400
@@ -61,7 +61,7 @@ class GetStatistics:
     caller: Caller
     page_size: int
     after: tuple[str, ...] = ()
-    """The last group of the page before."""
+    """The last group of the page before, in the order of COLUMNS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,59 @@ class Statistics:
     """The answer."""
 
     rows: tuple[tuple[tuple[str, ...], Counts], ...]
-    more: bool
+    """By group: its values in the order of the groupings that were asked for."""
+    after: tuple[str, ...]
+    """The last group, when more follow."""
     counted_until: Instant
     """0: nothing was counted yet."""
 
 
 def get_statistics(ask: GetStatistics, reader: Reader) -> Statistics:
     """Counts by group. Raises HutongError as seen_by and planned do."""
-    query = planned(seen_by(ask.caller, ask.filter, ask.by), ask.by)
+    wanted = seen_by(ask.caller, ask.filter, ask.by)
+    query = planned(wanted, ask.by)
     run = reader.counting_run()
+    until = run.counted_until if run else 0
     if not ask.by:
-        rows = reader.counts(query) or [((), Counts())]
-        return Statistics(tuple(rows), False, run.counted_until if run else 0)
-    found = reader.counts(replace(query, after=ask.after, limit=ask.page_size + 1))
-    return Statistics(tuple(found[: ask.page_size]), len(found) > ask.page_size, run.counted_until if run else 0)
+        return Statistics(tuple(reader.counts(query)) or (((), Counts()),), (), until)
+    query = replace(query, after=ask.after, limit=ask.page_size + 1)
+    found = _in_parts(query, wanted, reader) if CUBOIDS[query.cuboid] in _LARGE else reader.counts(query)
+    rows = found[: ask.page_size]
+    order = [query.by.index(each.value) for each in ask.by]
+    return Statistics(
+        tuple((tuple(group[place] for place in order), counts) for group, counts in rows),
+        rows[-1][0] if len(found) > len(rows) else (),
+        until,
+    )
+
+
+def _in_parts(query: CountQuery, wanted: StatisticsFilter, reader: Reader) -> list[tuple[tuple[str, ...], Counts]]:
+    """A page of a large roll-up: the first grouping's values a few at a time, until the page is full, so that a page
+    costs what is on it and not what there is.
+    """
+    first = query.by[0]
+    if first in wanted.equal or first not in ("period", "receiver", "source"):
+        return reader.counts(query)
+    if first == "period":
+        values = list(query.periods)
+    else:
+        alone = planned(wanted, (Grouping(first),))
+        values = [group[0] for group, _ in reader.counts(replace(alone, limit=_MANY))]
+    if query.after:
+        values = [value for value in values if value >= query.after[0]]
+    found: list[tuple[tuple[str, ...], Counts]] = []
+    taken = 4
+    while values and len(found) < query.limit:
+        part, values = values[:taken], values[taken:]
+        taken *= 2
+        within = replace(query, periods=tuple(part)) if first == "period" else query
+        # Only the first part goes on after a group; in the others all groups are after it.
+        found += reader.counts(replace(within, between=(part[0], part[-1]), limit=query.limit - len(found)))
+    return found
+
+
+_LARGE = tuple(frozenset({"receiver", "source", "item"} - {name}) for name in ("receiver", "source", "item"))
+_MANY = 10_000_000
 
 
 def sees_everything(caller: Caller) -> bool:
@@ -129,7 +168,9 @@ def planned(wanted: StatisticsFilter, by: Sequence[Grouping]) -> CountQuery:
         raise _invalid("filter", f"name a source or a receiver, or at most {FINEST_DAYS} days")
     months = cuboid != FINEST and Grouping.DAY not in by
     periods = tuple(_periods(first, last) if months else _days(first, last))
-    return CountQuery(cuboid, periods, equal, tuple(each.value for each in by))
+    # In the order of the index, whatever the order asked for.
+    columns = tuple(sorted((each.value for each in by), key=COLUMNS.index))
+    return CountQuery(cuboid, periods, equal, columns)
 
 
 def _days(first: datetime.date, last: datetime.date) -> Iterator[str]:

@@ -22,6 +22,7 @@ from hutong_server.domain.reuse import DAY, NotReusable, ReportFacts, Request
 from hutong_server.domain.rulebook import RuleBook
 
 from tests.building import NOW
+from tests.unit.domain.random_rules import questions
 
 LAB = "urn:lab"
 TEN = tuple(f"T{n}" for n in range(10))
@@ -136,6 +137,27 @@ def test_lines_are_those_of_a_chart() -> None:
     """The same results, the same verdicts: an order is a chart read for some of its items."""
     reports = (report(*TEN[:4], days=2), report(*TEN[2:8], days=1, issuer="H3"), report("T0", days=0.5, issuer="H2"))
     assert check(order("PANEL"), of=reports).lines == prompt(reports, Request("H2", NOW), BOOK).lines
+
+
+def test_an_order_for_everything_is_a_chart_under_random_rules() -> None:
+    """Lines and what is newer, whatever rules and results; an order for one item has the line of that item."""
+    lines = 0
+    for seed in range(400):
+        source, chart, requests = questions(seed)
+        book = RuleBook(**source)
+        items = sorted({item.code for item in source["items"]})
+        for request in requests:
+            meant = prompt(chart, request, book).lines
+            whole = check_orders([Order(code, item=code) for code in items], chart, request, book)
+            assert whole.lines == meant, seed
+            lines += len(meant)
+            for code in items:
+                single = check_orders([Order("1", item=code)], chart, request, book)
+                assert single.lines == tuple(line for line in meant if line.item.code == code), seed
+                (answer,) = single.answers
+                assert (answer.coverage is OrderCoverage.SATISFIED) == bool(single.lines)
+                assert all(each.line or not each.decided or each.not_reusable for each in answer.items)
+    assert lines > 300
 
 
 def test_daylight_on_the_last_millisecond_of_a_window() -> None:

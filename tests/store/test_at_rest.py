@@ -12,6 +12,7 @@ from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.postgresql import PostgresqlServer
 from tests.store.rows import NOW, access, facts, held, key, opened, report, step, token, version, write
+from tests.store.test_notices import notice, reliance
 from tests.store.test_decisions import decision
 
 CANARY = "CANARYcanary欧阳锋"
@@ -50,6 +51,8 @@ def fill(store: Store) -> None:
         writer.put_held(waiting)
         writer.put_step(dataclasses.replace(step("linked", patient), reason=CANARY))
         writer.put_prompt(Prompt(key(), "H1", patient, NOW, "found", 1, ((CANARY, key(), 0),)))
+        writer.put_reliance(reliance(patient_key=patient, encounter=CANARY, practitioner=CANARY))
+        writer.put_notice(notice(patient_key=patient, encounter=CANARY, practitioner=CANARY, reasons=(CANARY,)))
         writer.put_feed(FeedStatus("H1", "lis", OPEN, NOW, 0))
         writer.put_decision(decision(patient, text=CANARY, practitioner=CANARY, encounter_id=CANARY))
         writer.record(record)

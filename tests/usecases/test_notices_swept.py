@@ -11,7 +11,7 @@ from hutong_server.store.base import Store
 from hutong_server.usecases import notices
 from hutong_server.usecases.sweep_notices import SETTLED, due, sweep
 
-from tests.building import DAY, LOINC, NOW, report, withdrawal
+from tests.building import DAY, LOINC, NOW, report, result, withdrawal
 from tests.usecases.conftest import Registry, rule_book
 from tests.usecases.noticing import do, kinds, listed, opened, recognized, registry_of
 
@@ -104,7 +104,8 @@ def test_it_is_judged_at_the_moment_when_it_was_relied_on(registry: Registry) ->
 def test_what_has_its_own_notice_is_not_told_as_not_reusable(registry: Registry) -> None:
     (first,) = registry.publish(report(version_id=1))
     recognized(registry, first)
-    registry.publish(report(version_id=2, issued=NOW + DAY, status=Status.CORRECTED))
+    later = report(version_id=2, issued=NOW + DAY, results=(result(time=NOW + DAY),), status=Status.CORRECTED)
+    registry.publish(later)
     swept(registry, book_of(8))
     assert kinds(listed(registry)) == [NoticeKind.CORRECTED]
     swept(registry, without_grants(9))

@@ -116,7 +116,11 @@ class HandshakeWatch:
     def _line(self, line: bytes) -> None:
         reason, told = reason_of(line), self._told
         if reason is not None and told is not None:
-            told(reason)
+            # The loop that is told may have ended.
+            with suppress(RuntimeError):
+                told(reason)
         said = _OF_THE_CORE.match(line)
         if self._everything or said is None or said[1] in b"EF":
-            os.write(self._real, line + b"\n")
+            # Whoever read our standard error may be gone: that must not end the watch.
+            with suppress(OSError):
+                os.write(self._real, line + b"\n")

@@ -2,7 +2,10 @@
 
 import asyncio
 import datetime
+import os
 import ssl
+import subprocess
+import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -115,6 +118,50 @@ async def test_every_handshake_that_fails_is_a_leaf(
     assert b"CANARY" not in said
     # The log is ours alone, a JSON object a line, as without the watch.
     assert all(line.startswith(b"{") for line in running.log.read_bytes().splitlines())
+
+
+WATCHING = """
+import os, sys, time
+from hutong_server.handshakes import HandshakeWatch
+heard = []
+with HandshakeWatch() as watch:
+    watch.tell(heard.append)
+    os.write(2, b"a word of something else\\n")
+    os.write(2, {line!r} + b"\\n")
+    for _ in range(100):
+        if heard:
+            break
+        time.sleep(0.02)
+    # Far more than the pipe holds, at once: lost perhaps, but nobody waits.
+    for _ in range(100):
+        try:
+            os.write(2, b"x" * 60_000 + b"\\n")
+        except BlockingIOError:
+            pass
+print(heard)
+os.write(2, b"and afterwards\\n")
+"""
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["standard error is read", "nobody reads standard error"])
+def test_the_watch_passes_on_what_is_not_its_own_and_outlives_its_reader(read: bool) -> None:
+    line = CORE + FAULT + b"PEER_DID_NOT_RETURN_A_CERTIFICATE: x"
+    ours, theirs = os.pipe()
+    if not read:
+        os.close(ours)
+    script = WATCHING.replace("{line!r}", repr(line))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        if read:
+            with os.fdopen(ours, "rb") as reader:
+                said = reader.read()
+        assert process.stdout is not None
+        assert process.stdout.read().decode().strip() == f"['{MISSING}']"
+    if read:
+        lines = said.splitlines()
+        assert lines[0] == b"a word of something else"
+        assert lines[-1] == b"and afterwards"
+        assert not any(line.startswith(CORE) for line in lines)
 
 
 @pytest.mark.parametrize(

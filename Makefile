@@ -9,7 +9,7 @@ CODE   := server client tests
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve certs test check format lint types imports proto proto-check proto-drift migration-check unit bench fuzz clean
+.PHONY: help install demo serve certs test check format lint types imports proto proto-check proto-drift migration-check packages unit bench fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -66,7 +66,10 @@ proto-drift: install
 migration-check: install
 	$(BIN)/python deploy/dev/migration_drift.py
 
-unit: install
+packages: ## Get what tests need of the system's packages, under build/
+	@sh deploy/dev/system_packages.sh
+
+unit: install packages
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 CASES ?= tests/cases

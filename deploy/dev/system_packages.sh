@@ -1,0 +1,19 @@
+#!/bin/sh
+# Gets what tests need of the system's packages, without installing anything: Debian's packages are taken apart under
+# build/system. Where that cannot be, it says so and the tests that need it are skipped.
+set -u
+here=$(pwd)/build/system
+mkdir -p "$here"
+
+get() { # package program
+  PATH="$PATH:/usr/sbin" command -v "$2" >/dev/null 2>&1 && return
+  [ -x "$here/usr/bin/$2" ] && return
+  if command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1; then
+    (cd "$here" && timeout 120 apt-get -qq download "$1" 2>/dev/null) ||
+      { [ "$(id -u)" = 0 ] && timeout 120 apt-get -qq update && (cd "$here" && timeout 120 apt-get -qq download "$1"); }
+    for file in "$here/$1"_*.deb; do [ -e "$file" ] && dpkg-deb -x "$file" "$here"; done
+  fi
+  [ -x "$here/usr/bin/$2" ] || echo "$2 is not here and cannot be had: tests that need it are skipped"
+}
+
+get prometheus promtool

@@ -31,9 +31,9 @@ def filled(text: str, registry: RegistryProcess) -> str:
     return text
 
 
-def _within(python: str, orders: str, decide: str) -> str:
-    """The first example, what is ordered then, and what is decided on the chart."""
-    lines = [*orders.splitlines(), "prompt_id = answer.response.prompt_id", *decide.splitlines()]
+def _within(python: str, orders: str, decide: str, why: str) -> str:
+    """The first example, what is ordered then, what is decided on the chart, and why."""
+    lines = [*orders.splitlines(), "prompt_id = answer.response.prompt_id", *decide.splitlines(), *why.splitlines()]
     main, run = python.split("\n\n\nasyncio.run")
     return f"{main}\n" + "".join(f"        {line}\n" for line in lines) + f"\n\nasyncio.run{run}"
 
@@ -44,9 +44,9 @@ def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -
     cli("publish", tmp_path, institution="H1", role="feed")
     environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "HUTONG_DEADLINE": "30"}
 
-    python, orders, decide = blocks("python")
+    python, orders, decide, why = blocks("python")
     ran = subprocess.run(
-        [sys.executable, "-c", filled(_within(python, orders, decide), registry)],
+        [sys.executable, "-c", filled(_within(python, orders, decide, why), registry)],
         capture_output=True,
         encoding="utf-8",
         env=environment,
@@ -56,6 +56,7 @@ def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -
     assert "1 互认外院结果：钾 4.10 mmol/L" in ran.stdout
     assert re.search(r"^钾 4.10 mmol/L \S*HR 20", ran.stdout, re.MULTILINE)
     assert "a newer result exists" in ran.stdout
+    assert "+ 对照到项目 LAB-K mapping *|http://loinc.org|2823-3||LAB-K" in ran.stdout
 
     (shell,) = [block for block in blocks("sh") if "hutong chart" in block]
     # In the visit above it was decided already.

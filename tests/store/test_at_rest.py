@@ -12,8 +12,8 @@ from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.postgresql import PostgresqlServer
 from tests.store.rows import NOW, access, facts, held, key, opened, report, step, token, version, write
-from tests.store.test_notices import notice, reliance
 from tests.store.test_decisions import decision
+from tests.store.test_notices import notice, reliance
 
 CANARY = "CANARYcanary欧阳锋"
 OPEN = "OPENLYSAID"

@@ -175,7 +175,7 @@ def test_not_more_than_ten_results_are_told_of_an_item() -> None:
 
 @pytest.mark.parametrize(
     ("sites", "fits"),
-    [(("左膝",), True), (("膝",), True), (("右膝",), False), (("左膝", "右膝"), False)],
+    [(("左膝",), True), (("膝",), True), (("右膝",), False), (("左膝", "右膝"), False), (("右膝", "左膝"), False)],
 )
 def test_a_side_that_the_item_leaves_open_is_still_the_side_that_was_ordered(
     sites: tuple[str, ...], fits: bool

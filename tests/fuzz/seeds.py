@@ -55,7 +55,10 @@ def seeds() -> Mapping[str, Sequence[Message]]:
             registry_service_pb2.PublishReportsRequest(feed="fuzz", position="1", report=published)
         ],
         "/hutong.v1.RegistryService/GetFeedStatus": [registry_service_pb2.GetFeedStatusRequest(feed="fuzz")],
-        "/hutong.v1.ReuseService/OpenChart": [chart(patient, include_not_reusable=True)],
+        "/hutong.v1.ReuseService/OpenChart": [chart(patient, include_not_reusable=True, explain=True)],
+        "/hutong.v1.ReuseService/ExplainItem": [
+            reuse_service_pb2.ExplainItemRequest(patient=who, context=context(), item="LAB-K")
+        ],
         "/hutong.v1.ReuseService/ListReports": [
             reuse_service_pb2.ListReportsRequest(patient=who, context=context(), item="LAB-K", page_size=1)
         ],

@@ -13,13 +13,15 @@ every call cost more than the call.
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
-from hutong_server.store.base import Question, StoreOverloaded, StoreUnavailable, Writer
+from hutong_server.store.base import Prompt, Question, StoreOverloaded, StoreUnavailable, Writer
+from hutong_server.store.ledger import Pending
 from hutong_server.store.sql import SqlWriter
 from hutong_server.store.transaction import DRIVER_ERRORS, Contended
 
@@ -44,12 +46,28 @@ class _Ran:
     queued: _Queued
     value: Any = None
     error: Exception | None = None
+    leaves: Sequence[Pending] = ()
+    prompts: Sequence[Prompt] = ()
+    """Nothing else was written of the job, and these are written with those of the others."""
 
     def resolve(self) -> None:
         if self.error is None:
             self.queued.future.set_result(self.value)
         else:
             self.queued.future.set_exception(self.error)
+
+
+def _prompted(writer: SqlWriter, ran: list[_Ran]) -> tuple[list[_Ran], list[_Queued]]:
+    """Writes the prompts of jobs; those that may stand as they ran, and those of repeats, which have to run alone."""
+    prompts = [prompt for each in ran for prompt in each.prompts]
+    if not prompts:
+        return ran, []
+    there = iter(writer.add_prompts(prompts))
+    repeated = {id(each) for each in ran if any(list(islice(there, len(each.prompts))))}
+    return (
+        [each for each in ran if id(each) not in repeated],
+        [each.queued for each in ran if id(each) in repeated],
+    )
 
 
 def _nothing(_: Writer) -> None:
@@ -202,21 +220,22 @@ class _Lane:
             writer.may_wait = False
             writer.begin_write()
             for queued in batch:
-                writer.command("SAVEPOINT job")
-                leaves = len(writer.pending)
+                writer.begin_job()
                 try:
-                    ran.append(_Ran(queued, value=queued.job(writer)))
+                    value = queued.job(writer)
                 except DRIVER_ERRORS:
                     raise
                 except Contended:
-                    writer.command("ROLLBACK TO SAVEPOINT job")
-                    del writer.pending[leaves:]
+                    writer.undo_job()
                     later.append(queued)
                 except Exception as error:
-                    writer.command("ROLLBACK TO SAVEPOINT job")
-                    del writer.pending[leaves:]
+                    writer.undo_job()
                     ran.append(_Ran(queued, error=error))
-                writer.command("RELEASE SAVEPOINT job")
+                else:
+                    ran.append(_Ran(queued, value, None, *writer.end_job()))
+            ran, repeated = _prompted(writer, ran)
+            later += repeated
+            writer.pending = [leaf for each in ran for leaf in each.leaves]
             writer.commit()
         except DRIVER_ERRORS:
             self._undo()

@@ -1,6 +1,7 @@
 """What was shown to whom: prompts and access records."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,9 +35,9 @@ def _add(database: str) -> ClauseElement:
     values: dict[str, BindParameter[Any]] = {column.name: bindparam(column.name) for column in tables.prompt.columns}
     if database == "sqlite":
         for_sqlite = sqlite.insert(tables.prompt).values(values).on_conflict_do_nothing()
-        return for_sqlite.returning(tables.prompt.c.prompt_id)
+        return for_sqlite.returning(tables.prompt.c.prompt_id, tables.prompt.c.patient_key)
     for_postgresql = postgresql.insert(tables.prompt).values(values).on_conflict_do_nothing()
-    return for_postgresql.returning(tables.prompt.c.prompt_id)
+    return for_postgresql.returning(tables.prompt.c.prompt_id, tables.prompt.c.patient_key)
 
 
 _ADD_PROMPT = Statement(_add)
@@ -51,6 +52,19 @@ _PROMPTS = Statement(
     .where(tables.prompt.c.prompt_id == bindparam("of_id"))
     .order_by(func.coalesce(tables.prompt.c.recorded, tables.prompt.c.at).desc())
 )
+
+
+def add_prompts(tx: Transaction, given: Sequence[Prompt]) -> list[bool]:
+    """Adds prompts; which of them were there already, from a request that was sent before, and are not touched."""
+    # In one order, so that no two writers wait for each other.
+    keys = sorted({(prompt.prompt_id, prompt.patient_key or b""): prompt for prompt in reversed(given)}.items())
+    added = {(found, key) for found, key in tx.rows_of_many(_ADD_PROMPT, [_columns(tx, each) for _, each in keys])}
+    there = []
+    for prompt in given:
+        key = prompt.prompt_id, prompt.patient_key or b""
+        there.append(key not in added)
+        added.discard(key)
+    return there
 
 
 def put_prompt(tx: Transaction, prompt: Prompt) -> None:

@@ -24,7 +24,7 @@ from hutong_server.store import statistics_counts as _counts
 from hutong_server.store import statistics_raw as _raw
 from hutong_server.store import steps as _steps
 from hutong_server.store import unmapped as _unmapped
-from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Sealer
+from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Sealer
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
 from hutong_server.store.transaction import Transaction
 
@@ -119,7 +119,7 @@ class SqlReader(Transaction):
 class SqlWriter(SqlReader):
     """The Writer. One that is given a ledger is a log of it: the commit writes the leaves first."""
 
-    __slots__ = ("_at", "_ledger", "_log", "pending")
+    __slots__ = ("_at", "_ledger", "_log", "_plain", "_untouched", "pending", "waiting")
 
     def __init__(self, connection: Any, database: str, sealer: Sealer, ledger: Ledger | None = None) -> None:
         super().__init__(connection, database, sealer)
@@ -127,23 +127,77 @@ class SqlWriter(SqlReader):
         self._log: LedgerLog | None = None
         self._at = 0
         self.pending: list[Pending] = []
-        """Leaves of the jobs that have run. Who rolls back to a savepoint takes off what came after it."""
+        """Leaves of the jobs that have run."""
+        self.waiting: list[Prompt] = []
+        """Prompts of a job among others that has done nothing else yet: they are written with those of the others."""
+        self._plain = self._execute, self._execute_many
+        self._untouched = False
+        """A job among others is running that has not spoken to the database."""
 
     def record(self, access: AccessRecord) -> None:
         """See Writer."""
         self.pending.append(pending_of(access))
 
+    def put_prompt(self, prompt: Prompt) -> None:
+        """See Writer."""
+        if self._untouched:
+            self.waiting.append(prompt)
+        else:
+            _prompts.put_prompt(self, prompt)
+
+    def begin_job(self) -> None:
+        """Begins a job that shares the transaction with others. Its savepoint is set by its first statement."""
+        self.pending, self.waiting = [], []
+        self._untouched = True
+        self._execute, self._execute_many = self._first, self._first_many
+
+    def end_job(self) -> tuple[list[Pending], list[Prompt]]:
+        """Ends it; the leaves and prompts that are to be written for it."""
+        if not self._touch_nothing():
+            self.command("RELEASE SAVEPOINT job")
+        return self.pending, self.waiting
+
+    def undo_job(self) -> None:
+        """Undoes it."""
+        if not self._touch_nothing():
+            self.command("ROLLBACK TO SAVEPOINT job")
+            self.command("RELEASE SAVEPOINT job")
+        self.pending, self.waiting = [], []
+
+    def _touch_nothing(self) -> bool:
+        """Takes the job's end from its statements on; whether it had none."""
+        untouched, self._untouched = self._untouched, False
+        self._execute, self._execute_many = self._plain
+        return untouched
+
+    def _first(self, text: str, values: Any = ()) -> Any:
+        self._set_savepoint()
+        return self._execute(text, values)
+
+    def _first_many(self, text: str, values: Any) -> Any:
+        self._set_savepoint()
+        return self._execute_many(text, values)
+
+    def _set_savepoint(self) -> None:
+        self._touch_nothing()
+        self.command("SAVEPOINT job")
+        waiting, self.waiting = self.waiting, []
+        for prompt in waiting:
+            _prompts.put_prompt(self, prompt)
+
     def begin_write(self) -> None:
         """See Transaction. A log that has grown long ends, so that a proof in it stays cheap."""
         if self._log is not None and self._log.size >= LOG_LEAVES:
             self.end_log()
-        self.pending.clear()
+        self._touch_nothing()
+        self.pending, self.waiting = [], []
         self.touched.clear()
         super().begin_write()
 
     def rollback(self) -> None:
         """See Transaction."""
-        self.pending.clear()
+        self._touch_nothing()
+        self.pending, self.waiting = [], []
         super().rollback()
 
     def commit(self) -> None:
@@ -206,7 +260,7 @@ class SqlWriter(SqlReader):
     rename = _names.rename
     retoken_held = _held.retoken_held
     reseal = _resealing.reseal
-    put_prompt = _prompts.put_prompt
+    add_prompts = _prompts.add_prompts
     put_decision = _decisions.put_decision
     put_prompt_event = _decisions.put_prompt_event
     add_counts = _counts.add_counts

@@ -73,6 +73,19 @@ class Transaction:
         elif many:
             self._execute_many(compiled.text, [compiled.values(values) for values in many])
 
+    def rows_of_many(self, statement: Statement, many: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """All rows that one statement gives, run once for each of `many`; on PostgreSQL in one round trip."""
+        compiled = statement.on(self.database)
+        values = [compiled.values(each) for each in many]
+        if self.database == "sqlite" or len(many) < 2:
+            return [row for each in values for row in self._execute(compiled.text, each).fetchall()]
+        cursor = self.connection.cursor(binary=True)
+        cursor.executemany(compiled.text, values, returning=True)
+        found: list[Row] = []
+        for each in cursor.results():
+            found += each.fetchall()
+        return found
+
     def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:
         """All rows over a list of values, which may be empty or long."""
         found: list[Row] = []

@@ -152,8 +152,11 @@ def _standard_mappings(items: Iterable[Body]) -> list[Mapping]:
     return [Mapping(ANY, LOINC, code, item) for code, item in pairs]
 
 
+_DIMENSIONS = tuple((name.value, name) for name in Dimension)
+
+
 def _mapping(body: Body) -> Mapping:
-    terms = tuple((name, body[name.value]) for name in Dimension if name.value in body)
+    terms = tuple([(name, body[word]) for word, name in _DIMENSIONS if word in body])
     # A city has some hundred thousand mappings that repeat the same words: each word is kept once.
     institution, system, code, item = map(
         intern, (body["institution"], body.get("system", ""), body["code"], body["item"])

@@ -7,6 +7,8 @@ from hutong_server.catalog.source import Faults, Many, Place, Record, Text, Valu
 # One cell: quoted with doubled quotes inside, or anything up to the next comma or line end.
 _CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n][^,\r\n]*|))(,|\r?\n|\r|\Z)')
 
+_BREAK = re.compile(r"\r\n|\n|\r")
+
 
 def read_csv(name: str, text: str, lists: frozenset[str], faults: Faults) -> list[Record]:
     """The file's rows by the names in its first line; the columns in `lists` are split at ";"."""
@@ -63,9 +65,10 @@ def _rows(name: str, text: str, faults: Faults) -> list[list[Text]]:
             return []
         quoted, bare, end_of_cell = cell.groups()
         written = bare if quoted is None else quoted.replace('""', '"')
-        inner = place if quoted is None else place._replace(column=place.column + 1)
-        row.append(Text(written.strip(), inner._replace(column=inner.column + len(written) - len(written.lstrip()))))
-        breaks = list(re.finditer(r"\r\n|\n|\r", quoted or ""))
+        value = written.strip()
+        before = (quoted is not None) + (0 if value == written else len(written) - len(written.lstrip()))
+        row.append(Text(value, Place(name, line, place.column + before) if before else place))
+        breaks = list(_BREAK.finditer(quoted)) if quoted else ()
         at = cell.end()
         line += len(breaks)
         if breaks:

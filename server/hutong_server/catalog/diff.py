@@ -18,7 +18,8 @@ def diff(
     found = []
     for institution in sorted(imported.institutions, key=lambda each: each.code):
         found += _compare("institution", institution.code, before.get(institution.code), institution_body(institution))
-    replaced = {(row.kind, row.key): row.body for row in existing_rows if in_scopes(row.kind, row.key, imported.scopes)}
+    scopes = frozenset(imported.scopes)
+    replaced = {(row.kind, row.key): row.body for row in existing_rows if in_scopes(row.kind, row.key, scopes)}
     after = {(row.kind, row.key): row.body for row in imported.rows}
     for entry in sorted(replaced.keys() | after.keys()):
         found += _compare(*entry, replaced.get(entry), after.get(entry))

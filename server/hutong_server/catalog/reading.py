@@ -7,7 +7,7 @@ from hutong_server.catalog.csv_source import read_csv
 from hutong_server.catalog.fields import Entry, Path, nearest, read_fields
 from hutong_server.catalog.placed import EntryKey, PlacedImport
 from hutong_server.catalog.references import note_references
-from hutong_server.catalog.shapes import INSTITUTION, SHAPES, Body, Shape, lists_of, part_of
+from hutong_server.catalog.shapes import INSTITUTION, SHAPES, Body, Shape, dates_in_order, lists_of, part_of
 from hutong_server.catalog.source import Faults, Many, Place, Record, Text
 from hutong_server.catalog.yaml_source import read_yaml
 from hutong_server.domain.canonical import canonical, institution_of
@@ -46,17 +46,21 @@ class _Reading:
         self.bodies: dict[EntryKey, tuple[Shape, Body]] = {}
         self.places: dict[EntryKey, dict[Path, Place]] = {}
         self.broken: set[EntryKey] = set()
+        self.halves: list[tuple[str, Body, dict[Path, Place]]] = []
         self.scopes: dict[tuple[str, str], Place] = {}
 
     def add(self, shape: Shape, record: Record) -> None:
         entry = Entry(self.faults)
         before = len(self.faults.found)
         body = read_fields(record, shape.fields, entry)
-        if shape.check and len(self.faults.found) == before:
+        if len(self.faults.found) > before:
+            dates_in_order(body, entry)
+        elif shape.check:
             shape.check(body, entry)
         key = (shape.kind, shape.key(body))
         if len(self.faults.found) > before:
             self.broken.add(key)
+            self.halves.append((shape.kind, body, entry.places))
         elif key in self.bodies:
             first = self.places[key][()]
             self.faults.add(record.place, f'{shape.kind} "{key[1]}" stands at {first} already')
@@ -77,6 +81,7 @@ class _Reading:
             ),
             scopes=tuple(sorted(self.scopes)),
             places=self.places,
+            halves=self.halves,
             named=self.scopes,
             broken=frozenset(self.broken),
         )

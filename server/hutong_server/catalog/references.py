@@ -6,13 +6,16 @@ from typing import NamedTuple
 
 from hutong_server.catalog.fields import Path, nearest
 from hutong_server.catalog.oversteps import note_oversteps
-from hutong_server.catalog.placed import PlacedImport, in_scopes, place_of
+from hutong_server.catalog.placed import PlacedImport, in_scopes, nearest_place, place_of
 from hutong_server.catalog.shapes import Body
-from hutong_server.catalog.source import Faults
+from hutong_server.catalog.source import Faults, Place
 from hutong_server.domain.mapping import ANY, code_key
 from hutong_server.domain.recognition import Dimension, Institution, Specialty
 from hutong_server.domain.standing import NATIONAL
 from hutong_server.store.base import CatalogImport, CatalogRow
+
+MOST_HINTS = 500
+"""Unknown words for which the nearest known one is sought."""
 
 
 class _Reference(NamedTuple):
@@ -41,22 +44,43 @@ def note_references(
     faults: Faults,
 ) -> None:
     """As check_references, but notes the faults."""
-    staying = [row for row in existing_rows if not in_scopes(row.kind, row.key, imported.scopes)]
+    scopes = frozenset(imported.scopes)
+    staying = [row for row in existing_rows if not in_scopes(row.kind, row.key, scopes)]
     institutions = {each.code: each for each in (*existing_institutions, *imported.institutions)}
     known = _known([*staying, *imported.rows], institutions)
     for kind, key in imported.broken if isinstance(imported, PlacedImport) else ():
         # A dated item's key is "CODE|day".
         known.get({"region_set": "range"}.get(kind, kind), set()).add(key.partition("|")[0] if kind == "item" else key)
+    told = _Unknown(known, faults)
     for row in imported.rows:
-        for noun, word, path in _references(row.kind, json.loads(row.body)):
-            if word not in known[noun]:
-                shown = word.partition("|")[2] if noun == "vocabulary" else word
-                hint = nearest(word, known[noun]) if noun != "vocabulary" else _nearest_term(word, known[noun])
-                faults.add(place_of(imported, row.kind, row.key, path), f'unknown {_NOUNS[noun]} "{shown}"{hint}')
+        for reference in _references(row.kind, json.loads(row.body)):
+            if reference.word not in known[reference.noun]:
+                told.add(reference, place_of(imported, row.kind, row.key, reference.path))
+    for kind, body, places in imported.halves if isinstance(imported, PlacedImport) else ():
+        for reference in _references(kind, body):
+            if reference.word not in known[reference.noun]:
+                told.add(reference, nearest_place(places, reference.path))
     note_oversteps(imported, staying, institutions, faults)
     _note_shared_names(imported, institutions, faults)
     new = sorted(imported.rows, key=lambda row: place_of(imported, row.kind, row.key))
     _note_shared_codes([*staying, *new], imported, faults)
+
+
+class _Unknown:
+    """Notes words that nothing bears. A hint costs a look at every word known, so each word is looked up once."""
+
+    def __init__(self, known: Mapping[str, set[str]], faults: Faults) -> None:
+        self._known, self._faults = known, faults
+        self._hints: dict[tuple[str, str], str] = {}
+
+    def add(self, reference: _Reference, place: Place) -> None:
+        noun, word, _ = reference
+        hint = self._hints.get((noun, word), "")
+        if not hint and len(self._hints) < MOST_HINTS:
+            of = self._known[noun]
+            hint = self._hints[noun, word] = nearest(word, of) if noun != "vocabulary" else _nearest_term(word, of)
+        shown = word.partition("|")[2] if noun == "vocabulary" else word
+        self._faults.add(place, f'unknown {_NOUNS[noun]} "{shown}"{hint}')
 
 
 _NOUNS = {
@@ -105,14 +129,14 @@ def _references(kind: str, body: Body) -> Iterator[_Reference]:
                 for number, term in enumerate(terms):
                     yield _Reference("vocabulary", f"{dimension}|{term}", (dimension.value, number))
     if kind in ("mapping", "price"):
-        yield _Reference("item", body["item"], ("item",))
+        yield from _named(body, "item", "item")
     if kind == "panel":
-        for number, word in enumerate(body["items"]):
+        for number, word in enumerate(body.get("items", ())):
             yield _Reference("item", word, ("items", number))
     if kind in ("mapping", "grant", "price", "panel"):
-        yield _Reference("institution", body["institution"], ("institution",))
+        yield from _named(body, "institution", "institution")
     if kind == "grant":
-        yield _Reference("range", body["range"], ("range",))
+        yield from _named(body, "range", "range")
     if kind in ("grant", "rule", "sensitive_category"):
         for number, word in enumerate(body.get("items", ())):
             if word.startswith("class:"):
@@ -127,15 +151,20 @@ def _references(kind: str, body: Body) -> Iterator[_Reference]:
                 yield _Reference("region_set", code, (group, "sets", number))
     if kind == "agreement":
         for end in ("publisher", "performer"):
-            yield _Reference("institution", body[end], (end,))
+            yield from _named(body, end, "institution")
     if kind == "override":
-        scope, _, target = body["scope"].partition(":")
-        yield _Reference("item", body["item"], ("item",))
+        scope, _, target = body.get("scope", "").partition(":")
+        yield from _named(body, "item", "item")
         if scope in ("alliance", "institution"):
             yield _Reference(scope, target, ("scope",))
     if kind == "region_set":
         for number, code in enumerate(body.get("institutions", ())):
             yield _Reference("institution", code, ("institutions", number))
+
+
+def _named(body: Body, name: str, noun: str) -> Iterator[_Reference]:
+    if name in body:
+        yield _Reference(noun, body[name], (name,))
 
 
 def _note_shared_names(imported: CatalogImport, institutions: Mapping[str, Institution], faults: Faults) -> None:

@@ -106,8 +106,9 @@ def part_of(shape: Shape, body: Body) -> str:
 
 
 def _part(value: object) -> str:
-    words = value if isinstance(value, list) else [value]
-    return ";".join(str(word).replace("|", "%7C") for word in words)
+    if isinstance(value, list):
+        return ";".join(map(_part, value))
+    return str(value).replace("|", "%7C")
 
 
 def _dated_key(*names: str) -> Callable[[Body], str]:
@@ -131,19 +132,20 @@ def _policy_key(_: Body) -> str:
     return "policy"
 
 
-def _dates_in_order(body: Body, entry: Entry) -> None:
+def dates_in_order(body: Body, entry: Entry) -> None:
+    """Notes dates of effect that end before they begin."""
     if body.get("valid_from", "") > body.get("valid_to", "9999-12-31"):
         entry.faults.add(entry.places[("valid_to",)], "ends before it begins")
 
 
 def _check_coded(body: Body, entry: Entry) -> None:
-    _dates_in_order(body, entry)
+    dates_in_order(body, entry)
     if body.get("institution") == ANY and not body.get("system"):
         entry.faults.add(entry.places[()], "a code of any institution needs the system of a standard code")
 
 
 def _check_override(body: Body, entry: Entry) -> None:
-    _dates_in_order(body, entry)
+    dates_in_order(body, entry)
     if not any(name in body for name in OVERRIDABLE):
         entry.faults.add(entry.places[()], f"overrides nothing; it may state {', '.join(OVERRIDABLE)}")
 
@@ -268,7 +270,7 @@ SHAPES: tuple[Shape, ...] = (
             **_DATES,
         },
         key=_dated_key("code"),
-        check=_dates_in_order,
+        check=dates_in_order,
         csv=True,
         one_a_day=("code",),
     ),
@@ -317,7 +319,7 @@ SHAPES: tuple[Shape, ...] = (
             **_DATES,
         },
         key=_dated_key("institution", "range", "items"),
-        check=_dates_in_order,
+        check=dates_in_order,
         csv=True,
         part="institution",
     ),
@@ -331,7 +333,7 @@ SHAPES: tuple[Shape, ...] = (
             **_DATES,
         },
         key=_dated_key("institution", "item"),
-        check=_dates_in_order,
+        check=dates_in_order,
         csv=True,
         part="institution",
         one_a_day=("institution", "item"),
@@ -370,7 +372,7 @@ SHAPES: tuple[Shape, ...] = (
             **_DATES,
         },
         key=_key("code"),
-        check=_dates_in_order,
+        check=dates_in_order,
     ),
     Shape(
         kind="ground",
@@ -389,7 +391,7 @@ SHAPES: tuple[Shape, ...] = (
         section="agreements",
         fields={"publisher": Field(CODE, required=True), "performer": Field(CODE, required=True), **_DATES},
         key=_dated_key("publisher", "performer"),
-        check=_dates_in_order,
+        check=dates_in_order,
         csv=True,
     ),
     Shape(

@@ -64,7 +64,10 @@ class Faults:
             return
         names = dict.fromkeys((*self.files, *(place.file for place, _ in self.found)))
         number = {name: count for count, name in enumerate(names)}
-        ordered = sorted(self.found, key=lambda each: (number[each[0].file], each[0].line, each[0].column))
+        # A column that is wrong is wrong in every row of its file.
+        ordered = sorted(
+            dict.fromkeys(self.found), key=lambda each: (number[each[0].file], each[0].line, each[0].column)
+        )
         count = len(ordered)
         raise HutongError(
             Reason.CATALOG_INVALID,

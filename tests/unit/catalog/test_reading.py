@@ -163,3 +163,30 @@ def test_damaged_files_are_entries_or_errors(text: str, at: int, put: str, cut: 
     damaged = (text[:at] + put + text[at + cut :]).encode("utf-8", "surrogatepass")
     for name in ("f.yaml", "mappings.csv"):
         assert all(issue.path.startswith(f"{name}:") for issue in issues_of(name, damaged))
+
+
+def test_what_is_right_of_a_broken_entry_is_checked_all_the_same() -> None:
+    rows = "A,s,K1,URINE,,,KK,2026-13-01,\nB,s,,SERUM,,,K,2026-02-01,2026-01-01\n"
+    found = faults(*BASE, ("mappings.csv", HEAD + rows))
+    assert [path for path, _ in found] == [
+        f"mappings.csv:{place}" for place in ("2:8", "2:16", "2:19", "3:1", "3:1", "3:27")
+    ]
+    assert [message.partition(";")[0] for _, message in found] == [
+        'unknown term "URINE"',
+        'unknown item "KK"',
+        '"2026-13-01" is not a day (YYYY-MM-DD)',
+        '"code" is missing',
+        'unknown institution "B"',
+        "ends before it begins",
+    ]
+
+
+def test_a_column_that_is_wrong_is_told_once() -> None:
+    text = "institution,item,yuan,color\nA,K,1,\nA,K,2,red\nA,K,3,red\n"
+    told = [each for each in faults(*BASE, ("prices.csv", text)) if "color" in each[1]]
+    assert [path for path, _ in told] == ["prices.csv:1:23"]
+
+
+def test_faults_come_file_by_file_as_the_files_were_given() -> None:
+    files = (("mappings.csv", HEAD + "A,s,K1,,,,KK,,\n"), ("b.yaml", "itmes: []\n"), ("a.yaml", "itmes: []\n"))
+    assert [path for path, _ in faults(*BASE, *files)] == ["mappings.csv:2:11", "b.yaml:1:1", "a.yaml:1:1"]

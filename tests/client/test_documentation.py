@@ -44,7 +44,9 @@ def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -
     cli("publish", tmp_path, institution="H1", role="feed")
     environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "HUTONG_DEADLINE": "30"}
 
-    python, orders, decide, why = blocks("python")
+    python, orders, decide, *others = blocks("python")
+    (notices,) = [block for block in others if "watch_notices" in block]
+    (why,) = [block for block in others if block != notices]
     ran = subprocess.run(
         [sys.executable, "-c", filled(_within(python, orders, decide, why), registry)],
         capture_output=True,
@@ -57,6 +59,23 @@ def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -
     assert re.search(r"^钾 4.10 mmol/L \S*HR 20", ran.stdout, re.MULTILINE)
     assert "a newer result exists" in ran.stdout
     assert "+ 对照到项目 LAB-K mapping *|http://loinc.org|2823-3||LAB-K" in ran.stdout
+
+    # What was recognised above is withdrawn; whoever listens is told. The listening itself has no end.
+    withdrawn = lab_report("doc-1", person(860), status="entered-in-error", days_ago=1)
+    (tmp_path / "withdrawn.json").write_bytes(encoded(withdrawn))
+    cli("publish", tmp_path / "withdrawn.json", institution="H1", role="feed")
+    told = f"{notices}    print('told of', notice.item.name_zh)\n    if notice.item.code:\n        break\n"
+    ran = subprocess.run(
+        [sys.executable, "-c", filled(_within(python, told, "", ""), registry)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "told of 钾" in ran.stdout
+    (tmp_path / "again.json").write_bytes(encoded(lab_report("doc-3", person(860), days_ago=2)))
+    cli("publish", tmp_path / "again.json", institution="H1", role="feed")
 
     (shell,) = [block for block in blocks("sh") if "hutong chart" in block]
     # In the visit above it was decided already.

@@ -54,7 +54,7 @@ def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -
         env=environment,
     )
     assert ran.returncode == 0, ran.stderr
-    assert "1001 钾 4.10 mmol/L\none panel for all lines" in ran.stdout
+    assert "1001 钾 4.10 mmol/L\none window for all lines" in ran.stdout
     assert "1 互认外院结果：钾 4.10 mmol/L" in ran.stdout
     assert re.search(r"^钾 4.10 mmol/L \S*HR 20", ran.stdout, re.MULTILINE)
     assert "a newer result exists" in ran.stdout

@@ -7,7 +7,6 @@ that are of no receiver in one place.
 from sqlalchemy import BigInteger, Column, Index, Integer, Table
 
 from hutong_server.domain.statistics import Counts
-from hutong_server.store.notice_tables import reliance
 from hutong_server.store.tables import INSTANT, KEY, TEXT, metadata, prompt
 
 statistics_count = Table(
@@ -53,4 +52,3 @@ statistics_run = Table(
 )
 
 Index("ix_prompt_institution_at", prompt.c.institution, prompt.c.at)
-Index("ix_reliance_prompt_id", reliance.c.prompt_id)

@@ -43,6 +43,8 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_reliance_recorded", "reliance", ["recorded"])
+    judged = sa.text("how <> 'opened'")
+    op.create_index("ix_reliance_judged", "reliance", ["recorded"], sqlite_where=judged, postgresql_where=judged)
     op.create_table(
         "notice",
         sa.Column("institution", TEXT, nullable=False),
@@ -59,6 +61,10 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_notice_institution_number", "notice", ["institution", "number"])
+    waiting = sa.text("acknowledged_at IS NULL")
+    op.create_index(
+        "ix_notice_waiting", "notice", ["institution", "number"], sqlite_where=waiting, postgresql_where=waiting
+    )
     op.create_table(
         "notice_head",
         sa.Column("institution", TEXT, nullable=False),

@@ -145,7 +145,9 @@ class ReuseServiceServicer:
 
         Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
         request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
-        the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+        the answer is given and `ask` is false. It is worked out anew when patient or rules changed before it was recorded,
+        on whichever server. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes, and for orders that ask
+        for more than 1,000 items together.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -68,7 +68,9 @@ class ReuseServiceStub:
 
     Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
     request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
-    the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+    the answer is given and `ask` is false. It is worked out anew when patient or rules changed before it was recorded,
+    on whichever server. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes, and for orders that ask
+    for more than 1,000 items together.
     """
     RecordDecisions: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.RecordDecisionsRequest, _reuse_service_pb2.RecordDecisionsResponse]
     """Records what doctors decided on lines of prompts.
@@ -159,7 +161,9 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
 
     Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
     request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
-    the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+    the answer is given and `ask` is false. It is worked out anew when patient or rules changed before it was recorded,
+    on whichever server. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes, and for orders that ask
+    for more than 1,000 items together.
     """
     RecordDecisions: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.RecordDecisionsRequest, _reuse_service_pb2.RecordDecisionsResponse]  # type: ignore[assignment]
     """Records what doctors decided on lines of prompts.
@@ -271,7 +275,9 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Role: emr. Idempotent by request_id, as OpenChart. One answer for all orders; answers keep the order of the
         request. Nothing that was decided in this encounter is asked again. In an emergency (encounter class or purpose)
-        the answer is given and `ask` is false. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes.
+        the answer is given and `ask` is false. It is worked out anew when patient or rules changed before it was recorded,
+        on whichever server. Errors as OpenChart; INVALID_ARGUMENT also for an order without codes, and for orders that ask
+        for more than 1,000 items together.
         """
 
     @_abc_1.abstractmethod

@@ -192,3 +192,16 @@ def test_scripts_get_the_contract(cli: Cli, published: str, tmp_path: Path) -> N
         cli("order", *ASK, "--item", "", "--json", institution="H2", role="emr", stdin=published, status=1)
     )
     assert refusal["error"]["violations"][0]["path"] == "orders[0].code"
+
+
+def test_what_was_decided_at_the_terminal_is_not_asked_again(cli: Cli, published: str, tmp_path: Path) -> None:
+    visit = ("--practitioner", "D1", "--encounter", "E-decided")
+    asked = cli("order", *visit, "--item", "LAB-K", "--json", institution="H2", role="emr", stdin=published)
+    answer = tmp_path / "answer.json"
+    answer.write_text(asked.stdout, "utf-8")
+    cli("decide", *visit, "--chart", answer, "--recognize", institution="H2", role="emr")
+    again = cli(
+        "order", *visit, "--item", "LAB-K", "--lang", "en", institution="H2", role="emr", stdin=published
+    ).stdout
+    assert "already decided in this encounter" in again
+    assert "To decide" not in again

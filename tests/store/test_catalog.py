@@ -121,6 +121,16 @@ def test_versions_differ_by_what_changed_between_them(store: Store) -> None:
     assert isinstance(hospital, CatalogDiff)
 
 
+def test_many_entries_at_once_end_what_they_replace(store: Store) -> None:
+    many = [CatalogRow("item", f"I{number:04}", "{}") for number in range(1500)]
+    write(store, lambda writer: writer.apply_catalog(many[:2], (), NOW, "", ""))
+    changed = [CatalogRow(row.kind, row.key, '{"a":1}') for row in many]
+    write(store, lambda writer: writer.apply_catalog(changed[1:], (("item", "I0000"),), NOW, "", ""))
+    assert store.read(lambda reader: reader.catalog_rows()) == changed[1:]
+    between = store.read(lambda reader: reader.catalog_changes(1, 2))
+    assert [each.change for each in between[:3]] == ["removed", "changed", "added"]
+
+
 def test_the_history_comes_newest_first_and_in_pages(store: Store) -> None:
     for number in range(3):
         write(store, lambda writer, n=number: writer.apply_catalog((K,), (), NOW + n, "H1/admin", f"v{n}"))

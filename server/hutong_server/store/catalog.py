@@ -45,6 +45,8 @@ _INSTITUTION = Statement(select(tables.institution).where(_institution.code == b
 _PUT_INSTITUTION = upsert(tables.institution)
 _NEW_VERSION = insert(tables.catalog_version)
 _NEW_ENTRY = upsert(tables.catalog_entry)
+_KEYS_IN_FORCE = Statement(select(_entry.kind, _entry.key).where(_entry.removed_in.is_(None)))
+_MANY = 1000
 _END_ENTRY = Statement(
     update(tables.catalog_entry)
     .where(_entry.kind == bindparam("of_kind"), _entry.key == bindparam("of_key"), _entry.removed_in.is_(None))
@@ -85,6 +87,10 @@ def apply_catalog(
     tx.run(_NEW_VERSION, version=version, at=at, by=by, comment=comment, change_count=count)
     rows = [*put, *(CatalogRow(INSTITUTION, each.code, institution_entry(each)) for each in institutions)]
     ended = [*remove, *((row.kind, row.key) for row in rows)]
+    if len(ended) > _MANY:
+        # One look at what is in force costs less than as many updates that find nothing.
+        in_force = set(tx.rows(_KEYS_IN_FORCE))
+        ended = [entry for entry in ended if entry in in_force]
     tx.run_many(_END_ENTRY, [{"of_kind": kind, "of_key": key, "ended_in": version} for kind, key in ended])
     tx.run_many(
         _NEW_ENTRY,

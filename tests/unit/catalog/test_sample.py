@@ -16,8 +16,12 @@ from hutong_server.domain.recognition import (
     ConsentBasis,
     ConsentRule,
     Dimension,
+    Institution,
+    Leeway,
+    OverrideScope,
     RecognizedItem,
     Specialty,
+    Tier,
     TimeBase,
 )
 from hutong_server.domain.report import RawIdentifier, ResultFacts, ResultFlag, TimeSource
@@ -286,3 +290,29 @@ def test_sensitive_categories_are_those_that_the_law_and_the_sample_name() -> No
 
 def test_consent_is_opt_out_and_counts_nothing() -> None:
     assert BOOK.policy.consent == ConsentRule(ConsentBasis.OPT_OUT, count_withheld=False, break_glass_hours=24)
+
+
+def test_every_item_has_a_list_price() -> None:
+    assert [item.code for item in ITEMS if not BOOK.price_of("H1", item.code, "2026-03-01")] == []
+    assert BOOK.price_of("H1", "EXAM-CT-HEAD-PLAIN", "2026-03-01") == 18_000
+
+
+def test_overrides_hold_for_the_neighbor_city_only() -> None:
+    institutions = [Institution(code, code, Tier.SECONDARY, code[1:]) for code in ("I990421", "I990521")]
+    book = build_rule_book(1, institutions, IMPORTED.rows)
+    potassium, fasting = book.items["LAB-POTASSIUM"][0], book.items["LAB-GLUCOSE-FASTING"][0]
+    windows = [book.item_for(potassium, each.code, "2026-03-01").window_days for each in institutions]
+    assert windows == [7, 3]
+    assert [book.item_for(fasting, each.code, "2026-03-01").recognized for each in institutions] == [True, False]
+    assert book.policy.overrides.of(OverrideScope.INSTITUTION) is Leeway.STRICTER
+
+
+def test_inner_mongolia_s_grounds_replace_the_six() -> None:
+    path = SAMPLE.parent / "regions" / "inner-mongolia" / "grounds.yaml"
+    grounds = {
+        each.code: each
+        for each in build_rule_book(1, (), read_catalog([(path.name, path.read_bytes())], ()).rows).grounds
+    }
+    assert list(grounds) == [f"{number:02}" for number in range(1, 11)] + ["98", "99"]
+    assert [code for code, each in grounds.items() if not each.counts_as_refusal] == ["98", "99"]
+    assert [code for code, each in grounds.items() if each.needs_text] == ["06"]

@@ -39,20 +39,22 @@ def verdict(result: Any, report: Any, request: Any, source: dict[str, Any]) -> V
     return _Question(result, report, request, source).answer()
 
 
-def lines(reports: Any, request: Any, source: dict[str, Any]) -> list[tuple[str, Any, list[Any]]]:
+def lines(reports: Any, verdicts: dict[Any, Verdict], source: dict[str, Any]) -> list[tuple[str, Any, list[Any]]]:
     """Of each item the latest result that may be reused, and all newer ones that may not, newest first.
 
-    A result is (report id, ordinal). Laboratory items come first, then by code. A result of unknown time counts as
-    newer than all others; of two of one moment the one that was issued later is the newer.
+    A result is (report id, ordinal); `verdicts` are those on each of them. Laboratory items come first, then by code. A
+    result of unknown time counts as newer than all others; of two of one moment the one that was issued later is the
+    newer.
     """
     of_item: dict[str, list[tuple[tuple[float, float], Any, bool]]] = {}
     for report, results in reports:
         for result in results:
-            said = verdict(result, report, request, source)
+            place = (report.report_id, result.ordinal)
+            said = verdicts[place]
             if said.item:
                 issued = result.issued if result.issued is not None else report.issued
                 age = (float("inf") if result.time is None else result.time, issued or 0)
-                of_item.setdefault(said.item, []).append((age, (report.report_id, result.ordinal), said.reusable))
+                of_item.setdefault(said.item, []).append((age, place, said.reusable))
     found = []
     for code, group in of_item.items():
         newest = max((age for age, _, reusable in group if reusable), default=None)

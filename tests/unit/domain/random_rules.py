@@ -245,7 +245,7 @@ class _Maker:
                 self.pick((None, 0, 3, 7, 40)),
                 self.pick((None, None, *TimeBase)),
                 self.pick((None, None, True, False)),
-                self.pick((None, None, None, True, False)),
+                self.pick((None, None, True, False)),
                 self.dates(0.6),
             )
             found[override.scope, override.target, override.item] = override

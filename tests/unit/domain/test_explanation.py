@@ -117,6 +117,15 @@ def test_a_trace_can_be_followed() -> None:
     assert window.chinese.startswith("自采样或检查时间起 30 个 24 小时：2025-03-01 08:00 +08:00")
 
 
+def test_what_was_not_looked_at_is_not_told() -> None:
+    """The hospital's own mapping decides: those of everybody are not tried."""
+    file = FILES["comparability"]
+    (case,) = [each for each in file.cases if each["case"] == "the hospital's own mapping of a LOINC number wins"]
+    _, trace = explain(*file.facts(case), file.book())
+    keys = [step.entry_key for step in trace if step.subject is TraceSubject.MAPPING]
+    assert keys == ["COUNTY|http://loinc.org|2345-7||FPG"]
+
+
 def test_words_of_a_document_are_not_repeated() -> None:
     result = ResultFacts(
         ordinal=0,

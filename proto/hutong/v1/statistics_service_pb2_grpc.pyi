@@ -48,7 +48,7 @@ class StatisticsServiceStub:
     """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
     Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
-    of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+    of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
     asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
     groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
     (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
@@ -86,7 +86,7 @@ class StatisticsServiceAsyncStub(StatisticsServiceStub):
     """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
     Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
-    of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+    of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
     asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
     groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
     (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
@@ -127,7 +127,7 @@ class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Counts, rates and savings by day, institution, department, item, specialty or ground.
 
         Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
-        of their values, as grouped by. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
+        of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
         asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
         groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
         (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.

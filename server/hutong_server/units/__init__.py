@@ -1,0 +1,1 @@
+"""Units of measurement by UCUM. The only importer of ucumvert and pint."""

@@ -27,11 +27,17 @@ def do(at: Registry, job: Any) -> Any:
     return at.store.submit(job).result(30)
 
 
-def opened(at: Registry, published: Any, institution: str = "H2", encounter: str = "visit") -> Any:
+def looked_at(at: Registry, published: Any, institution: str = "H2", encounter: str = "visit") -> Any:
+    """A report that is being opened: it was read, and nothing is kept yet."""
     offered = at.ids.seal(REPORT_ID, institution, (published.patient_key, published.report_id))
     ask = GetReport(offered, replace(CONTEXT, encounter=encounter), caller(institution, Role.EMR))
     book, tokens = at.publisher.book, at.publisher.tokens
-    answer = at.store.read(lambda reader: get_report(ask, reader, book, tokens, at.ids, at.now))
+    return at.store.read(lambda reader: get_report(ask, reader, book, tokens, at.ids, at.now))
+
+
+def opened(at: Registry, published: Any, institution: str = "H2", encounter: str = "visit") -> Any:
+    """A report that was opened."""
+    answer = looked_at(at, published, institution, encounter)
     do(at, answer.keep)
     return answer
 

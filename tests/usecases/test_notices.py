@@ -25,6 +25,7 @@ from tests.usecases.noticing import (
     kinds,
     listed,
     listener,
+    looked_at,
     opened,
     recognized,
     registry_of,
@@ -81,6 +82,18 @@ def test_a_withdrawn_report_is_told_and_opens_as_withdrawn(registry: Registry) -
     assert notice.kind is NoticeKind.WITHDRAWN
     whole = opened(registry, replace_key(first, notice))
     assert (whole.row.withdrawn, whole.results, whole.relied) == (True, (), None)
+
+
+def test_what_changes_while_a_report_is_being_opened_is_told(registry: Registry) -> None:
+    (first,) = registry.publish(report(version_id=1))
+    read = looked_at(registry, first)
+    registry.publish(report(version_id=2))
+    do(registry, read.keep)
+    assert kinds(listed(registry)) == [NoticeKind.CORRECTED]
+    # Told by the change itself or here, and not by both.
+    opened(registry, first)
+    registry.publish(report(version_id=3))
+    assert kinds(listed(registry)) == [NoticeKind.CORRECTED, NoticeKind.CORRECTED]
 
 
 def test_each_change_has_a_notice_of_its_own(registry: Registry) -> None:

@@ -13,6 +13,7 @@ from hutong_server.store.base import AccessRecord, Ids, Reader, StoredReport, To
 from hutong_server.usecases.asking import Context, access, contents_of, encounter_of
 from hutong_server.usecases.gate import Passed, RefusedOnRecord, Visit, document_of, pass_gate
 from hutong_server.usecases.list_reports import judge
+from hutong_server.usecases.relying import rely
 
 REPORT_ID = "report"
 """Kind of the sealed ids under which prompts and lists offer reports; their parts are (patient key, report id)."""
@@ -45,12 +46,13 @@ class WholeReport:
     passed: Passed
     relied: Reliance | None
     """That the institution has seen this version; None of a withdrawn report, which says nothing."""
+    now: Instant
 
     def keep(self, writer: Writer) -> None:
         """The write job: emergency, reliance and access record."""
         self.passed.keep(writer)
         if self.relied is not None:
-            writer.put_reliance(self.relied)
+            rely(writer, self.relied, self.now)
         writer.record(self.record)
 
 
@@ -95,6 +97,7 @@ def get_report(ask: GetReport, reader: Reader, book: RuleBook, tokens: Tokens, i
         ),
         passed=passed,
         relied=None if row.withdrawn else _opened(ask, row, tokens, now),
+        now=now,
     )
 
 

@@ -7,11 +7,16 @@ from hutong_server.usecases.notify import notice_of, of_version, put_notices, st
 
 
 def rely(writer: Writer, relied: Reliance, now: Instant) -> None:
-    """Keeps a reliance. Of a report that has changed since the result was offered, nobody else would tell."""
+    """Keeps a reliance. Of a report that has changed since the result was offered, nobody else would tell.
+
+    Under the lock of the report's identity, which whoever changes the report holds: it is told either here or there.
+    """
     writer.put_reliance(relied)
-    identity = writer.identity_of(relied.report_id)
-    if identity is None:
+    found = writer.identity_of(relied.report_id)
+    if found is None:
         return
+    writer.lock([found.key])
+    identity = writer.identity_of(relied.report_id) or found
     kind = _changed(writer, relied, identity)
     if kind is not None:
         # The mark of the change itself: who was told of it for another reliance is not told twice.

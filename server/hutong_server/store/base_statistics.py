@@ -22,7 +22,9 @@ CUBOIDS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"receiver", "item"}),
     frozenset({"source", "item"}),
 )
-"""Roll-ups by their number: what each tells apart. All but the finest are kept by month, too."""
+"""Roll-ups by their number: what each tells apart."""
+MONTHLY: Final = frozenset({6, 7, 8})
+"""Roll-ups of months alone: by day they would be as large as the finest, which has days alone. The others have both."""
 
 COLUMNS: Final = ("period", "receiver", "source", "department", "specialty", "item", "ground")
 """What counts stand under, in the order of their index."""
@@ -37,7 +39,9 @@ class CountQuery:
 
     cuboid: int
     periods: tuple[str, ...]
-    """Days (YYYY-MM-DD) and months (YYYY-MM)."""
+    """Days (YYYY-MM-DD) and months (YYYY-MM) of that roll-up."""
+    days: tuple[str, ...]
+    """Days of the finest."""
     equal: Mapping[str, str]
     """Column → value: receiver, source, department, item, specialty, ground."""
     by: tuple[str, ...] = ()

@@ -1,16 +1,17 @@
 """Roll-ups: asked, added to, and how far they have come."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, bindparam, column, delete, func, select, tuple_
+from sqlalchemy import Column, Select, bindparam, column, delete, func, literal_column, select, tuple_, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.statistics import Cell, Counts
-from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, DIMENSIONS, FINEST, Change, CountQuery, Run
+from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, DIMENSIONS, FINEST, MONTHLY, Change, CountQuery, Run
 from hutong_server.store.statements import Statement, upsert
 from hutong_server.store.statistics_tables import statistics_count as _table
 from hutong_server.store.statistics_tables import statistics_position, statistics_run
@@ -51,60 +52,99 @@ def _adding(database: str) -> ClauseElement:
 
 _ADD = Statement(_adding)
 
-_Shape = tuple[tuple[str, ...], tuple[str, ...], bool, str, bool]
+
+class _Shape(NamedTuple):
+    """What the text of a question depends on."""
+
+    parts: tuple[bool, ...]
+    """Whether each is the finest, of the roll-ups that are read."""
+    empty: tuple[str, ...]
+    """What the coarser one does not tell apart."""
+    equal: tuple[str, ...]
+    by: tuple[str, ...]
+    further: bool
+    only: str
+    between: bool
+
+
 _QUERIES: dict[_Shape, Statement] = {}
 
 
 def counts(tx: Transaction, query: CountQuery) -> list[tuple[tuple[str, ...], Counts]]:
     """See StatisticsReader."""
-    # What the roll-up does not tell apart is empty in it; said, so that the index is used beyond it.
-    values = dict.fromkeys((name for name in DIMENSIONS if name not in CUBOIDS[query.cuboid]), "") | dict(query.equal)
-    equal = tuple(sorted(values))
-    shape = (equal, query.by, bool(query.after), query.only, query.between is not None)
+    fine = (*query.periods, *query.days) if query.cuboid == FINEST else query.days
+    coarse = () if query.cuboid == FINEST else query.periods
+    if not fine and not coarse:
+        return []
+    shape = _Shape(
+        parts=(False,) * bool(coarse) + (True,) * bool(fine),
+        empty=tuple(name for name in DIMENSIONS if name not in CUBOIDS[query.cuboid]),
+        equal=tuple(sorted(query.equal)),
+        by=query.by,
+        further=bool(query.after),
+        only=query.only,
+        between=query.between is not None,
+    )
     statement = _QUERIES.get(shape)
     if statement is None:
         statement = _QUERIES[shape] = Statement(lambda database: _asked(shape, database))
-    periods: Any = list(query.periods)
-    if tx.database == "sqlite":
-        # As JSON, so that one text serves any number of them.
-        periods = "[" + ",".join(f'"{period}"' for period in query.periods) + "]"
-    given = {f"is_{name}": values[name] for name in equal}
+    given = {f"is_{name}": query.equal[name] for name in shape.equal}
     given |= dict(zip(("lowest", "highest"), query.between or (), strict=False))
     given |= {f"after_{name}": value for name, value in zip(query.by, query.after, strict=False)}
-    rows = tx.rows(statement, of_cuboid=query.cuboid, periods=periods, limit=query.limit, **given)
+    rows = tx.rows(
+        statement,
+        coarse=_list(tx.database, coarse),
+        fine=_list(tx.database, fine),
+        of_cuboid=query.cuboid,
+        limit=query.limit,
+        **given,
+    )
     size = len(query.by)
     # Sums are of a wider type on PostgreSQL.
     return [(tuple(row[:size]), Counts(*map(int, row[size:]))) for row in rows]
 
 
+def _list(database: str, periods: Sequence[str]) -> Any:
+    """A list as one parameter, so that one text serves any number: JSON on SQLite."""
+    return json.dumps(periods) if database == "sqlite" else list(periods)
+
+
 def _asked(shape: _Shape, database: str) -> ClauseElement:
-    equal, by, further, only, between = shape
-    groups: list[Column[Any]] = [_c[name] for name in by]
-    periods: BindParameter[Any] = bindparam("periods")
-    within: ColumnElement[bool] = (
-        _c.period.in_(select(column("value")).select_from(func.json_each(periods)))
-        if database == "sqlite"
-        else _c.period == func.any(periods)
-    )
-    conditions = [_c.cuboid == bindparam("of_cuboid"), within]
-    conditions += [_c[name] == bindparam(f"is_{name}") for name in equal]
-    conditions += [_c[name] != "" for name in by if name in _OF_ONE]
-    if between:
-        conditions += [groups[0] >= bindparam("lowest"), groups[0] <= bindparam("highest")]
-    if further:
-        after: list[BindParameter[Any]] = [bindparam(f"after_{name}") for name in by]
-        conditions.append(tuple_(*groups) > tuple_(*after) if len(by) > 1 else groups[0] > after[0])
+    parts = [_part(shape, finest, database) for finest in shape.parts]
+    read = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("read")
+    groups = [read.c[name] for name in shape.by]
     # Everything else happens to what was returned or decided.
-    counted = [only] if only else ["prompts", "returned", "recognized", "repeated", "revoked"]
-    found = sum((func.sum(_c[name]) for name in counted[1:]), func.sum(_c[counted[0]]))
+    counted = [shape.only] if shape.only else ["prompts", "returned", "recognized", "repeated", "revoked"]
+    found = sum((func.sum(read.c[name]) for name in counted[1:]), func.sum(read.c[counted[0]]))
     return (
-        select(*groups, *(func.sum(_c[name]) for name in Counts._fields))
-        .where(*conditions)
+        select(*groups, *(func.sum(read.c[name]) for name in Counts._fields))
         .group_by(*groups)
         .having(found != 0)
         .order_by(*groups)
         .limit(bindparam("limit"))
     )
+
+
+def _part(shape: _Shape, finest: bool, database: str) -> Select[Any]:
+    groups: list[Column[Any]] = [_c[name] for name in shape.by]
+    periods: BindParameter[Any] = bindparam("fine" if finest else "coarse")
+    within: ColumnElement[bool] = (
+        _c.period.in_(select(column("value")).select_from(func.json_each(periods)))
+        if database == "sqlite"
+        else _c.period == func.any(periods)
+    )
+    # A number in the text, so that the partial index of the finest counts.
+    conditions = [_c.cuboid == (literal_column(str(FINEST)) if finest else bindparam("of_cuboid")), within]
+    # What a roll-up does not tell apart is empty in it; said, so that the index is used beyond it.
+    conditions += [_c[name] == literal_column("''") for name in shape.empty if not finest]
+    conditions += [_c[name] == bindparam(f"is_{name}") for name in shape.equal]
+    conditions += [_c[name] != literal_column("''") for name in shape.by if name in _OF_ONE]
+    if shape.between:
+        conditions += [groups[0] >= bindparam("lowest"), groups[0] <= bindparam("highest")]
+    if shape.further:
+        after: list[BindParameter[Any]] = [bindparam(f"after_{name}") for name in shape.by]
+        conditions.append(tuple_(*groups) > tuple_(*after) if len(groups) > 1 else groups[0] > after[0])
+    return select(*groups, *(_c[name] for name in Counts._fields)).where(*conditions)
 
 
 def counted_cells(tx: Transaction, day: str, receiver: str) -> dict[Cell, Counts]:
@@ -121,7 +161,8 @@ def add_counts(tx: Transaction, changes: Sequence[Change]) -> None:
         of |= {"department": change.cell.department, "item": change.cell.item}
         for cuboid, kept in enumerate(CUBOIDS):
             receiver, source, department, item = (of[name] if name in kept else "" for name in DIMENSIONS)
-            for period in (change.day,) if cuboid == FINEST else (change.day, change.day[:7]):
+            day = () if cuboid in MONTHLY else (change.day,)
+            for period in day if cuboid == FINEST else (*day, change.day[:7]):
                 key = (
                     cuboid,
                     period,

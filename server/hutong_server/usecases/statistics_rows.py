@@ -14,8 +14,9 @@ from hutong_server.domain.statistics import Fact, Line, Measure, facts
 from hutong_server.store.base import AccessRecord, Reader, Writer
 from hutong_server.usecases.asking import Context, access
 from hutong_server.usecases.gate import Kept, pass_notice
-from hutong_server.usecases.statistics import Grouping, StatisticsFilter, planned, seen_by
+from hutong_server.usecases.statistics import seen_by
 from hutong_server.usecases.statistics_counting import bounds, refusal_of, specialties
+from hutong_server.usecases.statistics_plan import Grouping, StatisticsFilter, page, planned
 
 DAYS_READ = 20
 """Days of institutions that one page may read, so that no question takes long; then the page is short."""
@@ -106,7 +107,7 @@ def _days(ask: ListRows, wanted: StatisticsFilter, reader: Reader) -> Iterator[t
         day, receiver = ask.after[:2]
         yield day, receiver
         query = replace(query, after=(day, receiver))
-    for (day, receiver), _ in reader.counts(query):
+    for (day, receiver), _ in page(query, wanted, reader):
         yield day, receiver
 
 

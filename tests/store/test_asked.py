@@ -1,9 +1,12 @@
 """Prompts, access records and feeds."""
 
+import threading
+import time
 from dataclasses import replace
 
-from hutong_server.store.base import FeedStatus, Prompt
-from hutong_server.store.sql_store import SqlStore
+from hutong_server.store.base import FeedStatus, Prompt, Writer
+from hutong_server.store.sql_store import SqlStore, open_store
+from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.store.rows import NOW, access, key, write
 
@@ -40,6 +43,27 @@ def test_repeats_at_once_lose_no_line(store: SqlStore) -> None:
         done.result(30)
     [found] = store.read(lambda reader: reader.prompts(first.prompt_id))
     assert sorted(each[0] for each in found.lines) == sorted(items)
+
+
+def test_repeats_on_two_servers_lose_no_line(store: SqlStore, store_url: str, sealer: AesGcmSealer) -> None:
+    first = Prompt(key(), "H2", key(), NOW, "found", 3, (line("K", key()),))
+    write(store, lambda writer: writer.put_prompt(first))
+    put = threading.Event()
+
+    def slowly(writer: Writer) -> None:
+        writer.put_prompt(replace(first, at=NOW + 1, lines=(line("NA", key()),)))
+        put.set()
+        # Not durable yet when the other begins.
+        time.sleep(0.3)
+
+    there = open_store(store_url, sealer)
+    here = store.submit(slowly)
+    assert put.wait(10)
+    write(there, lambda writer: writer.put_prompt(replace(first, at=NOW + 2, lines=(line("CA", key()),))))
+    here.result(30)
+    [found] = there.read(lambda reader: reader.prompts(first.prompt_id))
+    assert sorted(each[0] for each in found.lines) == ["CA", "K", "NA"]
+    there.close()
 
 
 def test_access_records_are_kept_in_order(store: SqlStore) -> None:

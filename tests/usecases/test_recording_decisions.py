@@ -351,6 +351,23 @@ def test_a_corrected_result_is_cited_as_it_is_now_and_said_to_be(ward: Registry)
     assert answer.stands.version == 1
 
 
+def test_of_many_results_of_the_item_the_one_that_was_decided_on_is_cited(ward: Registry) -> None:
+    """Of a person with two records, and four reports of two potassiums each."""
+    for number in range(4):
+        both = (result(time=NOW - 2 * DAY), result(value="4.20", time=NOW - DAY - number, ordinal=1))
+        sex = "male" if number else ""
+        ward.publish(report(f"R{number}", number=resident_number(1), sex=sex, results=both, issued=NOW - DAY))
+    chart = ward.chart(report("R", number=resident_number(1)))
+    best = chart.prompted.lines[0].best
+    assert best.result.ordinal == 1
+    [answer] = record(ward, given(chart))
+    assert answer.cited is not None
+    assert (answer.cited.row.report_id, answer.cited.judged.result.ordinal) == (best.report.report_id, 1)
+    [leaf] = leaves(ward)
+    assert set(leaf.patient_keys) == set(chart.record.patient_keys)
+    assert len(leaf.patient_keys) == 2
+
+
 def told(ward: Registry) -> list[NoticeKind]:
     found = ward.store.read(lambda reader: reader.notices("H2", NoticeFilter(), 10))
     return [each.kind for each in found]

@@ -15,6 +15,7 @@ from hutong.v1 import (
     report_pb2,
     reuse_service_pb2,
 )
+from hutong_server.api import notice_methods
 from hutong_server.domain.notice import How, Notice, NoticeKind
 from hutong_server.store.base import Writer
 from hutong_server.store.prompts import access_records
@@ -132,6 +133,12 @@ async def test_a_stream_gives_what_is_known_then_what_comes(site: Site, serials:
     await acknowledge(site, known.notice_id)
     async with watching(site) as stream:
         assert [each.notice_id for each in await stream.live()] == [notice.notice_id]
+
+
+async def test_a_quiet_stream_says_that_it_lives(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notice_methods, "LIFE_SIGN", 0.2)
+    async with watching(site, "T1") as stream:
+        assert [await stream.next(5) for _ in range(3)] == [None] * 3
 
 
 async def test_what_is_delivered_is_on_record_before(site: Site, serials: Iterator[int]) -> None:

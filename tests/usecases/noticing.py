@@ -6,7 +6,7 @@ from typing import Any
 
 from hutong_server.domain.caller import Role
 from hutong_server.domain.notice import How, Notice, NoticeKind, Reliance
-from hutong_server.domain.recognition import Policy, SensitiveCategory
+from hutong_server.domain.recognition import ConsentRule, Policy, SensitiveCategory
 from hutong_server.store.base import Store
 from hutong_server.trust.tokens import HmacTokens
 from hutong_server.usecases import notices, patients
@@ -89,7 +89,7 @@ def step(reason: str = "a wrong link") -> patients.Step:
     return patients.Step(caller("registry", Role.ADMIN), reason, NOW)
 
 
-def registry_of(store: Store) -> Registry:
+def registry_of(store: Store, consent: ConsentRule | None = None) -> Registry:
     """With the sensitive category of HIV_CODE."""
-    book = rule_book(sensitive=[HIV], policy=Policy())
+    book = rule_book(sensitive=[HIV], policy=Policy(consent=consent or ConsentRule()))
     return Registry(store, Publisher(book, HmacTokens(secrets.token_bytes(32)), PlainWire()))

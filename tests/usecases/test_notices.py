@@ -1,6 +1,7 @@
 """Who relied on a report is told what became of it: once for each change, and of nothing that is withheld."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +10,13 @@ from hutong_server.domain.caller import Role
 from hutong_server.domain.consent import Directive, Effect, Scope
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.notice import How, Notice, NoticeKind
+from hutong_server.domain.recognition import ConsentBasis, ConsentRule
 from hutong_server.domain.report import Report, Status
-from hutong_server.store.base import Store
+from hutong_server.store.base import Store, Writer
 from hutong_server.usecases import notices, patients
 from hutong_server.usecases.asking import PatientQuery
 from hutong_server.usecases.consent import Told, Wanted, put_directive, revoke_directive
+from hutong_server.usecases.publish import PublishDocument, publish
 from hutong_server.usecases.withhold import withhold_report
 
 from tests.building import DAY, NOW, caller, chart_of, report, resident_number, result, withdrawal
@@ -94,6 +97,30 @@ def test_what_changes_while_a_report_is_being_opened_is_told(registry: Registry)
     opened(registry, first)
     registry.publish(report(version_id=3))
     assert kinds(listed(registry)) == [NoticeKind.CORRECTED, NoticeKind.CORRECTED]
+
+
+def test_of_a_report_that_is_opened_and_changed_at_once_nobody_is_left_out(registry: Registry) -> None:
+    """Both orders, side by side on PostgreSQL."""
+    missed = []
+    for number in range(30):
+        (first,) = registry.publish(report(f"R{number}", version_id=1))
+        read = looked_at(registry, first)
+        command = PublishDocument((report(f"R{number}", version_id=2),), caller("H1"), registry.now, "r", "lis")
+        jobs: list[Callable[[Writer], Any]] = [read.keep, publish(command, registry.publisher)]
+        for future in [registry.store.submit(job) for job in (jobs if number % 2 else reversed(jobs))]:
+            future.result(30)
+        if not any(each.report_id == first.report_id for each in listed(registry)):
+            missed.append(number)
+    assert missed == []
+
+
+def test_no_visit_is_asked_for_its_authorization(store: Store) -> None:
+    registry = registry_of(store, ConsentRule(ConsentBasis.VISIT_AUTHORIZATION))
+    (first,) = registry.publish(report())
+    relied = recognized(registry, first)
+    registry.publish(withdrawal())
+    assert [each.report_id for each in listed(registry)] == [relied.report_id]
+    assert {record.consent_basis for record in watched(registry).records} == {"visit_authorization"}
 
 
 def test_each_change_has_a_notice_of_its_own(registry: Registry) -> None:

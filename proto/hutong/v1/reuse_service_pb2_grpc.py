@@ -130,8 +130,8 @@ class ReuseServiceServicer:
     def GetReport(self, request, context):
         """Returns one report whole.
 
-        Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
-        none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+        Role: emr. NOT_FOUND for an id that no prompt, list or notice gave to the caller's institution (a publisher's own id
+        is none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
         A report of which only some results may be seen is answered with these, and without document, images and
         conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
         with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.

@@ -57,8 +57,8 @@ class ReuseServiceStub:
     GetReport: _grpc.UnaryUnaryMultiCallable[_reuse_service_pb2.GetReportRequest, _reuse_service_pb2.GetReportResponse]
     """Returns one report whole.
 
-    Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
-    none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+    Role: emr. NOT_FOUND for an id that no prompt, list or notice gave to the caller's institution (a publisher's own id
+    is none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
     A report of which only some results may be seen is answered with these, and without document, images and
     conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
     with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
@@ -150,8 +150,8 @@ class ReuseServiceAsyncStub(ReuseServiceStub):
     GetReport: _aio.UnaryUnaryMultiCallable[_reuse_service_pb2.GetReportRequest, _reuse_service_pb2.GetReportResponse]  # type: ignore[assignment]
     """Returns one report whole.
 
-    Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
-    none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+    Role: emr. NOT_FOUND for an id that no prompt, list or notice gave to the caller's institution (a publisher's own id
+    is none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
     A report of which only some results may be seen is answered with these, and without document, images and
     conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
     with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.
@@ -258,8 +258,8 @@ class ReuseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_reuse_service_pb2.GetReportResponse, _abc.Awaitable[_reuse_service_pb2.GetReportResponse]]:
         """Returns one report whole.
 
-        Role: emr. NOT_FOUND for an id that no prompt or list gave to the caller's institution (a publisher's own id is
-        none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
+        Role: emr. NOT_FOUND for an id that no prompt, list or notice gave to the caller's institution (a publisher's own id
+        is none), for a report that is held, that the patient withholds, and for one that is another patient's by now.
         A report of which only some results may be seen is answered with these, and without document, images and
         conclusion, which cover all of it. A report that its source withdrew is answered as withdrawn, without results,
         with the document that withdrew it. FAILED_PRECONDITION (AUTHORIZATION_MISSING) as OpenChart.

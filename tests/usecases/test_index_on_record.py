@@ -9,6 +9,7 @@ from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.consent import Effect, Scope
 from hutong_server.domain.report import Status
 from hutong_server.store.base import ROOT_LOG, Sealer
+from hutong_server.store.base_certificates import CertificateRow
 from hutong_server.store.index_view import IndexView
 from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.store.sql_store import open_store
@@ -17,6 +18,7 @@ from hutong_server.trust.ledger_check import Verified, verify
 from hutong_server.trust.ledger_retention import cut_before
 from hutong_server.trust.tokens import HmacTokens
 from hutong_server.usecases.asking import Context, PatientQuery
+from hutong_server.usecases.certificates import revoke as revoke_certificate
 from hutong_server.usecases.consent import Told, Wanted, put_directive, revoke_directive
 from hutong_server.usecases.open_chart import OpenChart, open_chart
 from hutong_server.usecases.patients import Step, link, place_held, undo
@@ -288,6 +290,17 @@ def test_what_was_decided_without_a_leaf_is_named(kept: Registry, store_url: str
     assert f"directive {directive.hex()} was not taken back" in said
     assert len(said) == 3
     assert any(each.endswith("was not reviewed") for each in said)
+
+
+def test_a_certificate_whose_revocation_was_undone_by_hand_is_named(kept: Registry, store_url: str) -> None:
+    row = CertificateRow("a1", "f1", "H1", "emr", "k", NOW, NOW + 7 * DAY, "a1")
+    kept.store.submit(lambda writer: writer.put_certificate(row)).result(30)
+    kept.store.submit(revoke_certificate("a1", "stolen", ADMIN.caller, NOW, "r")).result(30)
+    assert faults(kept) == []
+    tamper(store_url, "UPDATE certificate SET revoked_at = NULL")
+    assert faults(kept) == ["certificate a1 was revoked"]
+    tamper(store_url, "DELETE FROM certificate")
+    assert faults(kept) == ["certificate a1 was revoked"]
 
 
 def test_two_persons_who_were_made_one_by_hand_are_named(kept: Registry, store_url: str) -> None:

@@ -14,6 +14,7 @@ from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import PatientKey
 from hutong_server.store import tables
 from hutong_server.store.base import SealBroken, VersionHead
+from hutong_server.store.certificate_tables import certificate
 from hutong_server.store.consent import REVIEWED, entry_of
 from hutong_server.store.consent_tables import consent_entry
 from hutong_server.store.packing import part_keys, sealed_context
@@ -74,6 +75,8 @@ _TWICE = _counted(select(_identity.report_id).group_by(_identity.report_id).havi
 
 
 _PERSONS = Statement(select(as_bytes(_patient.key), as_bytes(_patient.person)).where(_patient.person != _patient.key))
+_certificate = certificate.c
+_REVOKED = Statement(select(_certificate.serial).where(_certificate.revoked_at.is_not(None)))
 _entry = consent_entry.c
 _CONSENT = Statement(
     select(
@@ -159,6 +162,10 @@ class IndexView:
         expected = formed(self._tx)
         apart: dict[PatientKey, PatientKey] = dict(self._tx.rows(_PERSONS))
         return [key for key in sorted({*expected, *apart}) if apart.get(key, key) != expected.get(key, key)]
+
+    def revoked(self) -> set[str]:
+        """Serial numbers of the certificates that are revoked."""
+        return {row[0] for row in self._tx.rows(_REVOKED)}
 
     def consent(self) -> Iterator[Consented]:
         """Every directive and every emergency."""

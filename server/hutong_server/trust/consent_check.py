@@ -1,5 +1,6 @@
-"""Comparing what patients decided with the ledger: each directive is there, taken back or not as the leaves say, and
-every answer that was given in an emergency has its emergency, reviewed or not as the leaves say.
+"""Comparing what was decided with the ledger: each directive of a patient is there, taken back or not as the leaves
+say; every answer that was given in an emergency has its emergency, reviewed or not as the leaves say; and what was
+revoked is revoked.
 """
 
 from collections import defaultdict
@@ -28,6 +29,8 @@ class Decisions:
     """Emergencies, by id in hex."""
     unnamed: set[tuple[str, Instant]] = field(default_factory=set)
     """Method and time of leaves of before ids stood in them."""
+    revoked: dict[str, Place] = field(default_factory=dict)
+    """Certificates, by serial number."""
     in_emergencies: list[tuple[Place, AccessRecord]] = field(default_factory=list)
 
     def hear(self, log_id: bytes, number: int, access: AccessRecord) -> None:
@@ -35,6 +38,8 @@ class Decisions:
         place = Place(log_id, number)
         if access.consent_basis == _BREAK_GLASS:
             self.in_emergencies.append((place, access))
+        if access.method == "RevokeCertificate" and access.detail and not access.reason:
+            self.revoked.setdefault(access.detail[0], place)
         named = {_PUT: self.recorded, _REVOKE: self.taken_back, _CLOSE: self.reviewed}.get(access.method)
         if named is None or access.reason:
             return
@@ -65,6 +70,9 @@ def consent_faults(
         else:
             openings[entry_id] = entry
             of_patient[entry.patient_key].append(entry)
+    stand = said.revoked.keys() - view.revoked()
+    for serial in sorted(stand):
+        yield said.revoked[serial], f"the index was changed: certificate {serial} was revoked"
     yield from _directives(directives, said, complete_since)
     for place, access in said.in_emergencies:
         if not any(_covers(each, access) for key in access.patient_keys for each in of_patient[key]):

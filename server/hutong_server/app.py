@@ -41,6 +41,7 @@ from hutong_server.telemetry import Metrics, MetricsServer, log
 from hutong_server.trust.key_ring import KeyRing
 from hutong_server.trust.ledger import MerkleLedger, checkpoint_key, open_ledger
 from hutong_server.trust.sealing import KeyedSealer
+from hutong_server.units import ucum
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
 
@@ -92,6 +93,7 @@ class Registry:
             ids=ring.ids,
             wire=ProtoWire(),
             metrics=metrics,
+            units=ucum,
             clock=now,
             standing=standing,
             news=NoticeNews(rules.look),

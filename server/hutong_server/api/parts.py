@@ -16,6 +16,7 @@ from hutong_server.api.standing import Standing
 from hutong_server.api.unmapped_tally import UnmappedTally
 from hutong_server.domain.caller import Role
 from hutong_server.domain.report import Instant
+from hutong_server.domain.trend import Units
 from hutong_server.store.base import Ids, Question, Reader, Store, Tokens, Writer
 from hutong_server.telemetry import Metrics
 from hutong_server.trust.ca_issuing import CertificateAuthority
@@ -56,6 +57,7 @@ class Parts:
     ids: Ids
     wire: Wire
     metrics: Metrics
+    units: Units
     clock: Callable[[], Instant]
     source: str
     """Name of this registry, as answers state it."""

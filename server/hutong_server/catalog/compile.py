@@ -143,6 +143,7 @@ def item_of(body: Body) -> RecognizedItem:
         recognized=body.get("recognized", True),
         terms=tuple((name, tuple(body[name.value])) for name in Dimension if name.value in body),
         dates=_dates(body),
+        molar_mass=body.get("molar_mass", ""),
     )
 
 

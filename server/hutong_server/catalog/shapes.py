@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from hutong_server.catalog.fields import (
     CODE,
+    DIVISION,
     REGION,
     URI,
     Entry,
@@ -73,7 +74,7 @@ _ITEMS_OR_CLASSES = text(r"[A-Za-z0-9][A-Za-z0-9_.\-]*|class:\S+", "an item code
 _CODINGS = Field(many(record({"system": Field(URI, True), "code": Field(text(), True)})))
 _INSTITUTION = text(r"\*|[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", "an institution's code or *")
 _SCOPE = text(
-    r"region:[0-9]{2,12}|alliance:[^\s\x00-\x1f][^\x00-\x1f]{0,99}|institution:[A-Za-z0-9_\-]{1,64}",
+    rf"region:{DIVISION}|" + r"alliance:[^\s\x00-\x1f][^\x00-\x1f]{0,99}|institution:[A-Za-z0-9_\-]{1,64}",
     "region:CODE, alliance:NAME or institution:CODE",
 )
 OVERRIDABLE = ("window_days", "time_base", "needs_images", "recognized")
@@ -266,6 +267,7 @@ SHAPES: tuple[Shape, ...] = (
             "time_base": Field(one_of(TimeBase, "time base")),
             "needs_images": Field(flag),
             "recognized": Field(flag),
+            "molar_mass": Field(text(r"[1-9][0-9]{0,6}(\.[0-9]{1,6})?", 'a molar mass in g/mol, as text: "180.156"')),
             "source": _TEXT,
             **_DATES,
         },

@@ -97,6 +97,8 @@ class RecognizedItem:
     terms: tuple[tuple[Dimension, tuple[str, ...]], ...] = ()
     """For each dimension that the item names, the terms that match. A report silent on a named one never matches."""
     dates: Dates = field(default=Dates())
+    molar_mass: str = ""
+    """g/mol in decimal, for trends between mass and amount; "" where the item has none."""
 
 
 @dataclass(frozen=True, slots=True)

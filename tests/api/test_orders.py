@@ -226,3 +226,32 @@ async def test_what_was_decided_in_this_encounter_is_not_asked_again(site: Site,
     await decide("DECISION_KIND_REVOKED", first)
     revoked = await check(site, patient, order("K01"), request_id="revoked")
     assert revoked.answers[0].coverage == SATISFIED
+
+
+async def test_without_the_patients_authorization_nothing_is_said_and_the_refusal_is_on_record(
+    material: Material, make_store_url: Any, serials: Iterator[int]
+) -> None:
+    rule = "  consent: {basis: visit_authorization, count_withheld: true, break_glass_hours: 1}\n"
+    region = CATALOG["region.yaml"].replace("  regions:\n", rule + "  regions:\n", 1)
+    site = await start_site(material, make_store_url("sqlite"))
+    try:
+        await site.load({**CATALOG, **ORDER_CODES, "region.yaml": region})
+        patient, stranger = person(next(serials)), person(next(serials))
+        await publish_to(site, "orders-authorized", patient)
+        for each in (patient, stranger):
+            found = await refused(check(site, each, order("K01")))
+            assert (found.code, found.reason) == ("FAILED_PRECONDITION", "AUTHORIZATION_MISSING")
+        kept = [each for each in records(site) if each.method == "CheckOrders"]
+        assert [(each.outcome, each.reason, each.reports) for each in kept] == [
+            ("refused", "AUTHORIZATION_MISSING", ())
+        ] * 2
+        answer = await check(site, patient, order("K01"), who=context(authorization="AUTHORIZATION_CARD_READ"))
+        assert answer.answers[0].coverage == SATISFIED
+        assert records(site)[-1].consent_basis == "visit_authorization:card_read"
+        # An emergency that is declared with the order opens, and waits for its review.
+        who = context(purpose="PURPOSE_EMERGENCY", break_glass_reason="昏迷")
+        opened = await check(site, patient, order("K01"), who=who, request_id="emergency")
+        assert (opened.answers[0].coverage, opened.ask) == (SATISFIED, False)
+        assert records(site)[-1].consent_basis == "break_glass"
+    finally:
+        await site.close()

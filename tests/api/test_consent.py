@@ -1,7 +1,9 @@
 """Who may see what, over real mTLS, on both databases: directives, sensitive categories, break-glass, its reviews."""
 
 import ast
+import asyncio
 import copy
+import datetime
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,7 +11,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from hutong.v1 import consent_service_pb2, consent_service_pb2_grpc, report_pb2, reuse_service_pb2
+from hutong.v1 import (
+    consent_service_pb2,
+    consent_service_pb2_grpc,
+    report_pb2,
+    reuse_service_pb2,
+    statistics_service_pb2,
+    statistics_service_pb2_grpc,
+)
 from hutong_server.api.policy import ROLES
 from hutong_server.store.base import AccessRecord
 from hutong_server.store.prompts import access_records
@@ -42,13 +51,13 @@ PATIENT_DATA = {
     "/hutong.v1.ReuseService/ExplainItem",
     "/hutong.v1.ReuseService/WatchNotices",
     "/hutong.v1.ReuseService/ListNotices",
+    "/hutong.v1.StatisticsService/ListStatisticsRows",
 }
 """Methods that return a patient's results: each passes the gate, and is called below for one who withholds all."""
 CHARTS = ("OpenChart", "ListReports", "ExplainItem", "CheckOrders")
 """Those that are asked about a patient, and not about a report."""
 COMING = {
     "/hutong.v1.ReuseService/GetTrend",
-    "/hutong.v1.StatisticsService/ListStatisticsRows",
 }
 """Not served yet. Each moves to PATIENT_DATA, and is called below, when it is."""
 NO_RESULTS = {
@@ -125,6 +134,24 @@ async def ask_orders(site: Site, patient: dict[str, Any]) -> Any:
 def ask_report(site: Site, report_id: str, **more: Any) -> Any:
     request = reuse_service_pb2.GetReportRequest(report_id=report_id, context=context(**more))
     return site.asking("H2").GetReport(request, timeout=10)
+
+
+async def ask_rows(site: Site) -> list[str]:
+    """Prompts of H2 that offered something, as the statistics list them."""
+    assert site.registry is not None
+    await asyncio.to_thread(site.registry.counting.count)
+    day = datetime.datetime.now(datetime.UTC).date()
+    events = statistics_service_pb2.StatisticsFilter(
+        first_day=str(day - datetime.timedelta(1)), last_day=str(day + datetime.timedelta(1))
+    )
+    request = statistics_service_pb2.ListStatisticsRowsRequest(
+        filter=events,
+        measure=statistics_service_pb2.STATISTICS_MEASURE_RETURNED,
+        context=context(purpose="PURPOSE_QUALITY"),
+        page_size=1000,
+    )
+    stub = statistics_service_pb2_grpc.StatisticsServiceStub(site.channel("H2", "emr"))
+    return [row.prompt_id for row in (await stub.ListStatisticsRows(request, timeout=10)).rows]
 
 
 def records(site: Site) -> list[AccessRecord]:
@@ -208,6 +235,7 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
     assert (await ask_report(site, offered)).document
     assert (await ask_why(site, patient)).results[0].trace
     assert (await ask_orders(site, patient)).answers[0].items[0].HasField("line")
+    assert opened.prompt_id in await ask_rows(site)
     await decide(site, patient)
     before = len(records(site))
     called = set()
@@ -242,6 +270,8 @@ async def test_whoever_withholds_everything_is_unknown_to_every_method(site: Sit
     await both("ListNotices", await listed(site), await listed(site, "T1"))
     async with watching(site) as stream, watching(site, "T1") as other:
         await both("WatchNotices", await stream.live(), await other.live())
+    assert opened.prompt_id not in await ask_rows(site)
+    called.add("/hutong.v1.StatisticsService/ListStatisticsRows")
     assert called == PATIENT_DATA
     # Recorded alike; why nothing was shown is known inside only.
     kept = [each for each in records(site)[before:] if each.method in CHARTS]

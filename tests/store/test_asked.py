@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import replace
 
-from hutong_server.store.base import FeedStatus, Prompt, Writer
+from hutong_server.store.base import FeedStatus, Prompt
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.sealing import AesGcmSealer
 
@@ -45,23 +45,33 @@ def test_repeats_at_once_lose_no_line(store: SqlStore) -> None:
     assert sorted(each[0] for each in found.lines) == sorted(items)
 
 
+class Pausing:
+    """A sealer that stops for a moment once it has opened what stands."""
+
+    def __init__(self, sealer: AesGcmSealer) -> None:
+        self._sealer = sealer
+        self.opened = threading.Event()
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        return self._sealer.seal(plain, context)
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        self.opened.set()
+        time.sleep(0.3)
+        return self._sealer.open(sealed, context)
+
+
 def test_repeats_on_two_servers_lose_no_line(store: SqlStore, store_url: str, sealer: AesGcmSealer) -> None:
     first = Prompt(key(), "H2", key(), NOW, "found", 3, (line("K", key()),))
     write(store, lambda writer: writer.put_prompt(first))
-    put = threading.Event()
-
-    def slowly(writer: Writer) -> None:
-        writer.put_prompt(replace(first, at=NOW + 1, lines=(line("NA", key()),)))
-        put.set()
-        # Not durable yet when the other begins.
-        time.sleep(0.3)
-
-    there = open_store(store_url, sealer)
-    here = store.submit(slowly)
-    assert put.wait(10)
-    write(there, lambda writer: writer.put_prompt(replace(first, at=NOW + 2, lines=(line("CA", key()),))))
-    here.result(30)
-    [found] = there.read(lambda reader: reader.prompts(first.prompt_id))
+    pausing = Pausing(sealer)
+    there = open_store(store_url, pausing)
+    slow = there.submit(lambda writer: writer.put_prompt(replace(first, at=NOW + 1, lines=(line("NA", key()),))))
+    assert pausing.opened.wait(10)
+    # It has read what stands, and has not replaced it yet.
+    write(store, lambda writer: writer.put_prompt(replace(first, at=NOW + 2, lines=(line("CA", key()),))))
+    slow.result(30)
+    [found] = store.read(lambda reader: reader.prompts(first.prompt_id))
     assert sorted(each[0] for each in found.lines) == ["CA", "K", "NA"]
     there.close()
 

@@ -82,7 +82,7 @@ class CaseFile:
 
     def form(self, case: Fields) -> str:
         """What kind of case it is: the key of FORMS that makes it so, "" for a single result."""
-        fields = self.whole(case)
+        fields = {**(self.content.get("usually") or {}), **case}
         return next((form for form in ("arrives", "orders", "results", "decides") if form in fields), "")
 
     @cached_property

@@ -37,7 +37,7 @@ MAX_ALLIANCES: Final = 100
 MAX_INTERVAL_HOURS: Final = 24 * 366
 _TIERS_IN: Final = {number: tier for tier, number in TIERS.items()}
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REGION: Final = re.compile(r"\d{2}(\d{2}){0,5}")
+_REGION: Final = re.compile(r"[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12}")
 
 
 def code_in(code: str, path: str, faults: Faults) -> str:
@@ -53,7 +53,7 @@ def institution_in(given: catalog_service_pb2.Institution) -> Institution:
     if given.tier not in _TIERS_IN:
         faults.add("institution.tier", "is required" if given.tier == 0 else "is not a known value")
     if not _REGION.fullmatch(given.region):
-        faults.add("institution.region", "is not an administrative division code: two to twelve digits, in pairs")
+        faults.add("institution.region", "is not an administrative division code: 2, 4, 6, 9 or 12 digits")
     if len(given.alliances) > MAX_ALLIANCES:
         faults.add("institution.alliances", f"more than {MAX_ALLIANCES} alliances")
     if given.feed_interval_hours > MAX_INTERVAL_HOURS:

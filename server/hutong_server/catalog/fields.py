@@ -62,7 +62,8 @@ def text(pattern: str = r"[^\x00-\x1f]{1,200}", says: str = "a text of at most 2
 
 
 CODE = text(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", "a code (letters, digits, - _ . up to 64)")
-REGION = text(r"[0-9]{2,12}", "a division code (2 to 12 digits)")
+DIVISION = r"(?:[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})"
+REGION = text(DIVISION, "a division code (2, 4, 6, 9 or 12 digits)")
 URI = text(r"[^\s\x00-\x1f]{1,200}", "a URI (no spaces, at most 200 characters)")
 
 

@@ -48,11 +48,32 @@ class Parties(NamedTuple):
     receiver: str
 
 
+_LEVELS = (2, 4, 6, 9)
+"""Digits of a province, city, county (GB/T 2260) and township (GB/T 10114); a village has 12."""
+_MUNICIPALITIES = frozenset({"11", "12", "31", "50"})
+"""Beijing, Tianjin, Shanghai, Chongqing: each is one city, whatever stands behind."""
+
+
 def division(region: str) -> str:
-    """A division code without the zeros that only fill it up: 330400 → 3304."""
-    while len(region) > 2 and len(region) % 2 == 0 and region.endswith("00"):
-        region = region[:-2]
+    """A division code without the zeros that only fill it up to a lower level: 330400 → 3304."""
+    for digits in reversed(_LEVELS):
+        if len(region) > digits:
+            if region[digits:].strip("0"):
+                break
+            region = region[:digits]
     return region
+
+
+def city(region: str) -> str:
+    """Code of the city in which a division lies; "" for one that is above any.
+
+    A county that its province administers itself (GB/T 2260: 90 in place of the city, as 429004) is a city of its own.
+    """
+    code = division(region)
+    if code[:2] in _MUNICIPALITIES:
+        return code[:2]
+    digits = 6 if code[2:4] == "90" else 4
+    return code[:digits] if len(code) >= digits else ""
 
 
 def covers_item(items: tuple[str, ...], item: RecognizedItem) -> bool:
@@ -169,7 +190,7 @@ class Standings:
 
 _ALIKE: dict[Alike, Callable[[Institution, Institution], bool]] = {
     Alike.ALLIANCE: lambda a, b: not set(a.alliances).isdisjoint(b.alliances),
-    Alike.CITY: lambda a, b: len(division(a.region)) >= 4 and division(a.region)[:4] == division(b.region)[:4],
+    Alike.CITY: lambda a, b: city(a.region) != "" and city(a.region) == city(b.region),
     Alike.PROVINCE: lambda a, b: len(division(a.region)) >= 2 and division(a.region)[:2] == division(b.region)[:2],
 }
 

@@ -299,9 +299,9 @@ class _Question:
         for alike in rule.alike:
             if alike == "alliance" and not set(issuer.alliances) & set(receiver.alliances):
                 return False
-            level = {"province": 1, "city": 2}.get(alike, 0)
-            one, other = pairs(issuer.region)[:level], pairs(receiver.region)[:level]
-            if one != other or len(one) < level:
+            if alike == "city" and (not city(issuer.region) or city(issuer.region) != city(receiver.region)):
+                return False
+            if alike == "province" and pairs(issuer.region)[0] != pairs(receiver.region)[0]:
                 return False
         return True
 
@@ -360,12 +360,27 @@ def about(items: Any, item: Any) -> bool:
     return any(each in ("*", item.code, str(item.specialty), f"class:{item.item_class}") for each in items)
 
 
+LEVELS = (2, 4, 6, 9, 12)
+"""Digits of a division code: province, city, county (GB/T 2260); township, village (GB/T 10114)."""
+
+
 def pairs(region: str) -> list[str]:
-    """The levels of a division code, two digits each: province, city, county …; "00" at the end is no level."""
-    levels = [region[n : n + 2] for n in range(0, len(region), 2)]
-    while len(levels) > 1 and levels[-1] == "00":
+    """The levels of a division code; zeros at the end are no level."""
+    starts = (0, *LEVELS)
+    levels = [region[start:end] for start, end in zip(starts, LEVELS, strict=False) if region[start:end]]
+    while len(levels) > 1 and set(levels[-1]) == {"0"}:
         levels.pop()
     return levels
+
+
+def city(region: str) -> tuple[str, ...]:
+    """What is a city: a prefecture; a whole municipality; a county that the province administers itself (xx90xx)."""
+    levels = pairs(region)
+    if levels[0] in ("11", "12", "31", "50"):
+        return (levels[0],)
+    if levels[1:2] == ["90"]:
+        return tuple(levels[:3]) if len(levels) > 2 else ()
+    return tuple(levels[:2]) if len(levels) > 1 else ()
 
 
 def lies_in(region: str, ancestor: str) -> bool:

@@ -45,7 +45,10 @@ MOMENTS = (  # around switches of daylight saving, the end of a year, and plain 
     datetime(2025, 6, 15, 3, tzinfo=UTC),
 )
 CODES = ("A", "B", "C", "D", "E")
-REGIONS = ("99", "99", "990000", "9904", "990400", "990421", "9905", "990502", "98", "9801", "980102", "990421003")
+REGIONS = (
+    *("99", "99", "990000", "9904", "990400", "990421", "9905", "990502", "98", "9801", "980102"),
+    *("990421003", "990421100000", "990421100201", "990421101001", "310101", "310230", "429004", "429005", "4290"),
+)
 ALLIANCES = ((), (), ("x",), ("y",), ("x", "y"))
 ITEMS = ("K", "GLU", "CT", "US")
 LOINC, OID = "http://loinc.org", "urn:oid:2.16.840.1.113883.6.1"
@@ -71,7 +74,7 @@ FIELDS = {
     Dimension.METHOD: "method",
     Dimension.CONTRAST: "method",
 }
-RANGES = ("national", "99", "990000", "9904", "990421", "98", "WIDE", "ALLIED", "MIXED", "NONE")
+RANGES = ("national", "99", "990000", "9904", "990421", "98", "990421100", "31", "WIDE", "ALLIED", "MIXED", "NONE")
 ITEM_LISTS = (("*",), ("K",), ("GLU", "CT"), ("class:c",), ("laboratory",), ("examination", "K"))
 
 
@@ -129,7 +132,12 @@ class _Maker:
             "overrides": self.overrides(),
             "vocabulary": VOCABULARY,
             "region_sets": (
-                RegionSet("WIDE", "wide", "wideHR", self.pick((("98", "9904"), ("990400",), ("99", "98")))),
+                RegionSet(
+                    "WIDE",
+                    "wide",
+                    "wideHR",
+                    self.pick((("98", "9904"), ("990400", "42"), ("99", "98", "31"), ("990421100000",))),
+                ),
                 RegionSet("ALLIED", "allied", "alliedHR", (), (), ("x",)),
                 RegionSet("MIXED", "mixed", "mixedHR", self.pick(((), ("9905",))), ("B", "C"), ("y",)),
             ),

@@ -113,7 +113,7 @@ def test_the_questions_are_worth_asking() -> None:
         marks
     )
     assert newer > 80, newer
-    assert not {reason.value for reason in NotReusable if alone[reason] < 10}, alone
+    assert not {reason.value for reason in NotReusable if alone[reason] < 5}, alone
 
 
 def test_explanations_agree() -> None:

@@ -21,7 +21,7 @@ from hutong_server.domain.recognition import (
 )
 from hutong_server.domain.report import ResultFacts
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.domain.standing import division
+from hutong_server.domain.standing import city, division
 
 
 def at(text: str) -> int:
@@ -90,15 +90,44 @@ def test_an_item_is_what_it_was_on_the_day_of_the_test() -> None:
     assert book.item_of(tested("2025-06-30")._replace(time=None), "A").item is new
 
 
-def test_division_codes() -> None:
-    assert [division(code) for code in ("330000", "33", "330400", "330424", "3304", "100000")] == [
-        "33",
-        "33",
-        "3304",
-        "330424",
-        "3304",
-        "10",
-    ]
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *[("330000", "33"), ("33", "33"), ("330400", "3304"), ("3304", "3304"), ("330424", "330424"), ("100000", "10")],
+        *[("330424000", "330424"), ("330424100", "330424100"), ("330424100000", "330424100")],
+        *[("330424100200", "330424100200"), ("330400000000", "3304"), ("330424001000", "330424001")],
+    ],
+)
+def test_division_codes(written: str, meant: str) -> None:
+    assert division(written) == meant
+
+
+def test_a_township_is_not_in_the_next_one() -> None:
+    def at(region: str) -> Institution:
+        return Institution("A", "A", Tier.VILLAGE, region)
+
+    standings = RuleBook().standings
+    assert standings.in_range(at("330424100201"), "330424100000")
+    assert not standings.in_range(at("330424101001"), "330424100000")
+
+
+@pytest.mark.parametrize(
+    ("region", "meant"),
+    [
+        *[
+            ("330424", "3304"),
+            ("3304", "3304"),
+            ("33", ""),
+            ("429004", "429004"),
+            ("4290", ""),
+            ("429004100", "429004"),
+        ],
+        *[("310000", "31"), ("310101", "31"), ("310230", "31"), ("500229", "50")],
+    ],
+)
+def test_cities(region: str, meant: str) -> None:
+    """A municipality is one city; a county that its province administers itself is one of its own."""
+    assert city(region) == meant
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

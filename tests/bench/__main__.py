@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from tests.api.site import ROOT
-from tests.bench import charts, memory, orders, places, publishing, starvation, trust
+from tests.bench import charts, memory, orders, places, publishing, starvation, statistics, trust
 
 OUT = ROOT / "build" / "bench.json"
 BACKENDS = {"sqlite": "sqlite", "postgres": "postgresql"}
@@ -63,6 +63,13 @@ async def _measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]
         found["orders_remembered"] = await orders.measure(
             material, place, patients=min(given.patients, 320), rounds=given.rounds, seconds=given.seconds, say=_say
         )
+    for name, backend in BACKENDS.items():
+        if f"statistics-{name}" in given.only:
+            place = directory / f"statistics-{name}"
+            place.mkdir()
+            found[f"statistics_year_{name}"] = statistics.measure(
+                backend, place, months=given.months, rounds=given.rounds, say=_say
+            )
     if "memory" in given.only:
         place = directory / "memory"
         place.mkdir()
@@ -73,6 +80,12 @@ async def _measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]
 def _table(found: dict[str, Any]) -> str:
     lines = [f"{'':24s} {'ratio':>6s} {'floor/s':>9s} {'ours/s':>9s} {'floor p50/p99 ms':>18s} {'our p50/p99 ms':>18s}"]
     for name, figures in found.items():
+        if name.startswith("statistics"):
+            asked, rows = len(figures["questions"]), figures["rows"]
+            lines.append(
+                f"{name:24s} {figures['ratio']:6.2f} slowest of {asked} {figures['slowest_ms']:.0f} ms, {rows} rows"
+            )
+            continue
         if name == "memory":
             lines.append(f"{name:24s} {figures['at_end_mb']} MB after {figures['reports']:.0f} reports")
             continue
@@ -101,12 +114,14 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     everything = ("chart-sqlite", "chart-postgres", "publish", "trust", "hostile")
-    parser.add_argument("--only", nargs="+", choices=(*everything, "orders", "memory"), default=everything)
+    longer = ("statistics-sqlite", "statistics-postgres")
+    parser.add_argument("--only", nargs="+", choices=(*everything, "orders", *longer, "memory"), default=everything)
     parser.add_argument("--patients", type=int, default=int(os.environ.get("BENCH_PATIENTS", "2000")))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement of a round")
     parser.add_argument("--documents", type=int, default=1500, help="of each round of publishing")
     parser.add_argument("--reports", type=int, default=int(os.environ.get("BENCH_MEMORY_REPORTS", "100000")))
+    parser.add_argument("--months", type=int, default=12, help="of the statistics' roll-ups; twelve take ten minutes")
     parser.add_argument("--memory", dest="only", action="store_const", const=("memory",), help="memory alone")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hutong-bench-") as directory:

@@ -80,9 +80,9 @@ async def diff(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE|DIR…|VERSION [VERSION]",
+            metavar="VERSION|FILE…",
             help=help_text(
-                "目录文件，与现行目录比较；或一两个版本号（缺省与现行版本比较）",
+                "目录文件，与现行目录比较；或一两个版本号",
                 "Catalogue files, compared with what is in force; or one or two versions (to the one in force)",
             ),
             show_default=False,

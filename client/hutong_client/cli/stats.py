@@ -25,7 +25,7 @@ from hutong_client.statistics import statistics_filter
 
 app = typer.Typer(
     help=help_text(
-        "统计：查询、调阅、互认、重复理由、节省费用；不排名医师。每个比率都注明分母，分母为零时为 —",
+        "统计：互认、重复理由、节省费用；不排名医师。 每个比率都注明分母，分母为零时为 —",
         "What recognition is worth: retrievals, recognitions, repeats by ground, savings; no ranking of doctors. Each "
         "rate names its denominator, and is — at zero",
     ),

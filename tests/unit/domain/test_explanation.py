@@ -14,7 +14,7 @@ from hutong_server.domain.trace_standing import grant_key
 from hypothesis import HealthCheck, given, settings
 
 from tests.building import NOW
-from tests.case_files import OWN, read_case_files
+from tests.case_files import OWN, CaseFile, read_case_files
 from tests.unit.domain.test_orders import BOOK, order, report
 from tests.unit.domain.test_properties import cases, likely
 
@@ -72,6 +72,38 @@ def test_keys_are_those_of_the_catalogue() -> None:
                     # An item's LOINC numbers are mappings of everybody that no file states.
                     standard = step.entry_kind == "mapping" and step.entry_key.startswith("*|http://loinc.org|")
                     assert not step.entry_kind or standard or (step.entry_kind, step.entry_key) in known, step
+
+
+def test_a_key_is_written_as_the_catalogue_writes_it() -> None:
+    mapping = {
+        "institution": "A",
+        "system": "urn:s",
+        "code": "K|1",
+        "specimen": "SERUM",
+        "item": "K",
+        "valid_from": "2025-01-01",
+    }
+    item = {
+        "code": "K",
+        "name_zh": "钾",
+        "name_en": "potassium",
+        "specialty": "laboratory",
+        "class": "x",
+        "window_days": "7",
+    }
+    catalog = {
+        "institutions": [{"code": "A", "name": "A", "tier": "village", "region": "99"}],
+        "vocabulary": [{"dimension": "specimen", "term": "SERUM", "texts": ["血清"]}],
+        "items": [item],
+        "mappings": [mapping],
+        "grants": [{"institution": "A", "items": ["K", "class:x"], "range": "national", "valid_from": "2025-01-01"}],
+    }
+    file = CaseFile("f", {"catalog": catalog, "cases": []})
+    book, keys = file.book(), {row.key for row in file.catalog.rows}
+    (made,) = (each for known in book.mappings.values() for each in known)
+    (grant,) = book.grants["A"]
+    assert {mapping_key(made), grant_key(grant)} <= keys
+    assert "%7C" in mapping_key(made)
 
 
 def test_a_trace_can_be_followed() -> None:

@@ -18,6 +18,7 @@ from tests.unit.domain import oracle
 from tests.unit.domain.random_rules import Questions, questions
 
 BOOKS = int(os.environ.get("HUTONG_ORACLE_BOOKS", "10000"))
+NO_MARK = {NotReusable.NO_QUALITY_GRANT, NotReusable.OUT_OF_RANGE_OF_MARK}
 SEED = int(os.environ.get("HUTONG_ORACLE_SEED", "20220206"))
 
 
@@ -127,3 +128,8 @@ def test_explanations_agree() -> None:
                     verdict, trace = explain(result, report, request, book)
                     given = sorted(step.reason for step in trace if step.reason is not None)
                     assert given == sorted(verdict.reasons), (SEED - 1 - number, trace)
+                    if verdict.item is None or NotReusable.OWN_INSTITUTION in verdict.reasons:
+                        continue
+                    holding = {step.entry_kind for step in trace if step.passed}
+                    assert ("rule" in holding) == (NotReusable.DIRECTION_NOT_RECOGNIZED not in verdict.reasons)
+                    assert ("grant" in holding) == NO_MARK.isdisjoint(verdict.reasons), trace

@@ -5,6 +5,7 @@ together: the reasons that the steps give are the reasons of the verdict, for an
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from hutong_server.domain.days import LAST_DAY
 from hutong_server.domain.mapping import Mapped
@@ -41,6 +42,8 @@ def explain(result: ResultFacts, report: ReportFacts, request: Request, book: Ru
 Place = tuple[bytes, int]
 """Which result: report id and ordinal."""
 Traces = Mapping[Place, Trace]
+MAX_TRACED = 200
+"""Results of a chart or of orders whose steps are told: an answer has to stay within what a client takes."""
 
 
 def place(judged: Judged) -> Place:
@@ -49,12 +52,12 @@ def place(judged: Judged) -> Place:
 
 
 def traces_of(results: Iterable[Judged], request: Request, book: RuleBook) -> Traces:
-    """The steps of verdicts that were reached before, by where the results stand.
+    """The steps of verdicts that were reached before, by where the results stand: of the first MAX_TRACED.
 
     A reason that assess(...) does not give is one that orders gave: see orders.py.
     """
     traces: dict[Place, Trace] = {}
-    for each in results:
+    for each in islice({place(each): each for each in results}.values(), MAX_TRACED):
         verdict, trace = explain(each.result, each.report, request, book)
         of_orders = [reason for reason in each.verdict.reasons if reason not in verdict.reasons]
         traces[place(each)] = (*trace, *map(_of_orders, of_orders))

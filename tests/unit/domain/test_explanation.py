@@ -2,9 +2,21 @@
 
 from typing import Any
 
+from hutong.v1.report_pb2 import ResultEntry
+from hutong_server.api.convert_trace import trace_out
 from hutong_server.catalog import build_rule_book
-from hutong_server.domain.explanation import explain, traces_of
+from hutong_server.domain.explanation import MAX_TRACED, explain, traces_of
 from hutong_server.domain.orders import check_orders
+from hutong_server.domain.prompt import Judged
+from hutong_server.domain.recognition import (
+    Group,
+    Institution,
+    Mapping,
+    RecognitionRule,
+    RecognizedItem,
+    Specialty,
+    Tier,
+)
 from hutong_server.domain.report import ResultFacts, ResultFlag, TimeSource
 from hutong_server.domain.reuse import DAY, NotReusable, ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook
@@ -181,3 +193,23 @@ def test_a_reason_that_the_orders_gave_is_a_step_too() -> None:
     (trace,) = traces_of([judged], request, BOOK).values()
     assert {step.reason for step in trace} - {None} == set(judged.verdict.reasons)
     assert trace[-1].english == "differs from what the orders state"
+
+
+def test_no_more_is_told_than_a_client_takes() -> None:
+    """The largest chart, explained by a book of fifty rules, stays well under gRPC's four megabytes."""
+    book = RuleBook(
+        items=[RecognizedItem("K", "钾", "potassium", Specialty.LABORATORY, window_days=7)],
+        mappings=[Mapping("*", "s", "K", "K")],
+        rules=[RecognitionRule(f"RULE-OF-GROUP-{n}", Group(), Group(sets=("NONE",))) for n in range(50)],
+        institutions=[Institution(code, code, Tier.VILLAGE, "990421003001") for code in ("A", "B")],
+    )
+    facts = ResultFacts(0, "final", 1, DAY, 1, None, (("s", "K"),))
+    about, request = ReportFacts(b"r", "A", "final"), Request("B", DAY)
+    verdict = assess(facts, about, request, book)
+    results = [Judged(about, facts._replace(ordinal=n), verdict, DAY) for n in range(2 * MAX_TRACED)]
+    traces = traces_of([*results, *results], request, book)
+    assert list(traces) == [(b"r", n) for n in range(MAX_TRACED)]
+    entry = ResultEntry()
+    trace_out(entry, traces[b"r", 0])
+    assert len(entry.trace) > 50
+    assert entry.ByteSize() * MAX_TRACED < 3 << 20

@@ -285,8 +285,14 @@ async def test_an_institution_s_administrator_imports_what_is_its_own(
     assert done.change_count == 3
     assert await verdict(site, patient, hospital) == ("OUTSIDE_WINDOW", done.rules_version)
     assert (await versions(site))[0].made_by == f"{hospital}/admin"
+    # It may be stricter than the region, not laxer.
+    found = await refused(load(site, window(hospital, 8), by=hospital))
+    assert (found.reason, found.paths) == ("CATALOG_INVALID", (f"overrides.csv:2:{len(hospital) + 20}",))
     later = await load(site, window(hospital, 3), by=hospital, after=3000)
     assert (await activate(site, later.pending_id, by=hospital, cancel=True)).state == CANCELLED
+    # And take it back.
+    await load(site, {"overrides.csv": f"scope,item,window_days\ninstitution:{hospital},,\n"}, by=hospital)
+    assert (await verdict(site, patient, hospital))[0] == "reusable"
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,15 @@ def test_what_is_mapped_by_now_is_not_listed(store: Store) -> None:
     assert listed(store, *both, version=8).per_mille == {"H1": 0}
 
 
+def test_a_code_is_told_once_though_its_key_was_exchanged(store: Store) -> None:
+    keep(store, CODED)
+    tally = Tally()
+    tally.add({"H1": 2}, (CODED, CODED), b"p9", NOW + 9, 7)
+    store.submit(keep_tally(tally, HmacTokens(secrets.token_bytes(32)))).result(30)
+    (row,) = listed(store).codes
+    assert (row.occurrences, row.first_seen, row.last_seen) == (3, NOW, NOW + 9)
+
+
 def test_what_may_not_be_told_is_counted(store: Store) -> None:
     keep(store, UnmappedResult("H1", "", "", ""))
     assert listed(store) == Unmapped((), {"H1": 500})

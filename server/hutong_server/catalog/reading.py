@@ -48,8 +48,14 @@ class _Reading:
         self.broken: set[EntryKey] = set()
         self.halves: list[tuple[str, Body, dict[Path, Place]]] = []
         self.scopes: dict[tuple[str, str], Place] = {}
+        self.emptied: dict[tuple[str, str], Place] = {}
 
     def add(self, shape: Shape, record: Record) -> None:
+        if shape.part and [name for name, (_, value) in record.fields.items() if value != Text("", value.place)] == [
+            shape.part
+        ]:
+            self._empty(shape, record)
+            return
         entry = Entry(self.faults)
         before = len(self.faults.found)
         body = read_fields(record, shape.fields, entry)
@@ -70,7 +76,23 @@ class _Reading:
             if shape.part:
                 self.scopes.setdefault((shape.kind, part_of(shape, body)), record.place)
 
+    def _empty(self, shape: Shape, record: Record) -> None:
+        """An entry that states nothing but whose part it belongs to: the part is to have no entries."""
+        entry = Entry(self.faults)
+        _, value = record.fields[shape.part]
+        whose = shape.fields[shape.part].read(value, entry, (shape.part,))
+        if whose is not None:
+            body = {shape.part: whose}
+            self.emptied.setdefault((shape.kind, part_of(shape, body)), record.place)
+            self.halves.append((shape.kind, body, {**entry.places, (): record.place}))
+
     def imported(self) -> PlacedImport:
+        for scope, place in self.emptied.items():
+            if scope in self.scopes:
+                self.faults.add(
+                    place, f"states nothing, but entries of the same {scope[0]} part stand at {self.scopes[scope]}"
+                )
+        self.scopes.update(self.emptied)
         self._note_overlaps()
         return PlacedImport(
             institutions=tuple(institution_of(body) for shape, body in self.bodies.values() if shape is INSTITUTION),

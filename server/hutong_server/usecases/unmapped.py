@@ -141,6 +141,7 @@ def list_unmapped(reader: Reader, book: RuleBook, tokens: Tokens, institution: s
             key_of(tokens, whose, system, code) for whose, system, code in book.mappings if not system and whose != ANY
         }
         rows = [row for row in rows if row.code or row.code_key not in texts or row.rules_version >= book.version]
+    rows = _one_each(rows)
     results = reader.results_seen()
     unmapped: dict[str, int] = {}
     for row in rows:
@@ -153,6 +154,26 @@ def list_unmapped(reader: Reader, book: RuleBook, tokens: Tokens, institution: s
             if count and institution in ("", code)
         },
     )
+
+
+def _one_each(rows: Iterable[UnmappedRow]) -> list[UnmappedRow]:
+    """Adds up what stands under two keys: a code seen before and after the keys of digests were exchanged."""
+    found: dict[tuple[str, ...], UnmappedRow] = {}
+    for row in rows:
+        # What is not told stands for itself.
+        whose = (row.institution, *code_key(row.system, row.code)) if row.code else (row.code_key.hex(),)
+        known = found.get(whose)
+        if known is None:
+            found[whose] = row
+            continue
+        found[whose] = replace(
+            known,
+            occurrences=known.occurrences + row.occurrences,
+            first_seen=min(known.first_seen, row.first_seen),
+            last_seen=max(known.last_seen, row.last_seen),
+            display=known.display or row.display,
+        )
+    return list(found.values())
 
 
 def _mapped_by_now(row: UnmappedRow, book: RuleBook) -> bool:

@@ -160,3 +160,17 @@ def test_a_region_without_a_name_lends_its_code_to_the_mark() -> None:
     assert build_rule_book(1, (), [row]).grants["A"][0].mark == "42HR"
     assert diff([row], (), read_catalog([("grants.csv", b"institution,items,range\n")])) == []
     assert isinstance(diff([row], (), IMPORTED)[0], CatalogDiff)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mappings.csv", b"institution,system,code,item\nA,,,\n"),
+        ("m.yaml", b"mappings:\n  - {institution: A}\n"),
+        ("m.yaml", b"mappings:\n  - {institution: A, code: ''}\n"),
+    ],
+)
+def test_an_entry_that_states_nothing_but_its_institution_empties_its_part(name: str, text: bytes) -> None:
+    new = read_catalog([(name, text)], IMPORTED.rows, IMPORTED.institutions)
+    changes = diff(IMPORTED.rows, IMPORTED.institutions, new)
+    assert [(each.change, each.key) for each in changes] == [("removed", "A|l|k|specimen=SERUM|K|2025-01-01")]

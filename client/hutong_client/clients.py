@@ -249,6 +249,23 @@ class HutongClient(NoticeCalls):
         request = reuse.ExplainItemRequest(patient=patient, context=context, item=item)
         return await unary(self._reuse.ExplainItem, request, self._seconds(deadline))
 
+    async def get_trend(
+        self,
+        patient: reuse.PatientQuery,
+        context: reuse.CallContext,
+        item: str,
+        *,
+        unit: str = "",
+        deadline: float | None = None,
+    ) -> reuse.GetTrendResponse:
+        """One item of the patient across institutions over time. For role emr.
+
+        `unit`: UCUM unit to convert to where that is exact; by default the newest result's. Give it a longer deadline
+        than a chart: the first trend of a registry's life takes some seconds.
+        """
+        request = reuse.GetTrendRequest(patient=patient, context=context, item=item, unit=unit)
+        return await unary(self._reuse.GetTrend, request, self._seconds(deadline))
+
     async def record_decisions(
         self, context: reuse.CallContext, decisions: Iterable[reuse.Decision], *, deadline: float | None = None
     ) -> reuse.RecordDecisionsResponse:

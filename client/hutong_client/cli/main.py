@@ -29,6 +29,7 @@ from hutong_client.cli import (
     rule_history,
     rules,
     stats,
+    trend,
     unmapped,
     withhold,
 )
@@ -106,6 +107,14 @@ _COMMANDS = (
         "report",
         report.report,
         help_text("查看一份完整报告（emr 证书）", "Show one report whole (emr certificate)"),
+    ),
+    (
+        app,
+        "trend",
+        trend.trend,
+        help_text(
+            "一个项目跨机构的变化：图形与明细（emr 证书）", "One item across institutions over time (emr certificate)"
+        ),
     ),
     (
         app,

@@ -1,13 +1,22 @@
 """The catalogue and the institutions."""
 
+from pathlib import Path
+
 import pytest
+from alembic import command
+from hutong_server.domain.canonical import institution_entry
 from hutong_server.domain.recognition import Institution, Tier
+from hutong_server.store import migrations
 from hutong_server.store.base import CatalogDiff, CatalogImport, CatalogRow, Store
 from hutong_server.store.base_catalog import HistoryPosition, PendingImport
 from hutong_server.store.engine import make_engine
-from hutong_server.store.tables import catalog_entry, catalog_version
+from hutong_server.store.sql_store import open_store
+from hutong_server.store.tables import catalog_entry, catalog_version, institution
+from hutong_server.trust.sealing import AesGcmSealer
 from sqlalchemy import select
 
+from tests.conftest import BACKENDS
+from tests.postgresql import PostgresqlServer
 from tests.store.rows import NOW, write
 
 K = CatalogRow("item", "K", '{"window_days":7}')
@@ -175,3 +184,54 @@ def test_an_import_waits_for_its_moment(store: Store) -> None:
     write(store, lambda writer: writer.put_pending(done))
     assert store.read(lambda reader: reader.pending_import(b"soon")) == (done, CONTENT)
     assert store.read(lambda reader: reader.due_import(NOW + 2)) == b"later"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_institutions_of_before_are_in_the_versions_from_the_last_one_on(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path, sealer: AesGcmSealer
+) -> None:
+    if backend == "sqlite":
+        url = f"sqlite:///{tmp_path}/hutong.db"
+    else:
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        url = server.url(server.create())
+    engine = make_engine(url, pooled=False)
+    with engine.begin() as connection:
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        for version in (1, 2):
+            connection.execute(catalog_version.insert().values(version=version, at=NOW, by="", comment=""))
+        common = {"alliances": "[]", "identifiers": "[]", "feed_interval_hours": 0, "access_suspended": False}
+        connection.execute(
+            institution.insert().values(
+                code="H1",
+                name="海盐县人民医院",
+                tier="secondary",
+                region="990424",
+                alliances='["联盟"]',
+                identifiers='[["urn:x", "1"], ["", "县医院"]]',
+                feed_interval_hours=24,
+                access_suspended=True,
+                quality_suspended_since=NOW,
+            )
+        )
+        connection.execute(
+            institution.insert().values(code="H2", name="Clinic", tier="village", region="990424", **common)
+        )
+    engine.dispose()
+    migrations.migrate(url)
+    store = open_store(url, sealer)
+    clinic = Institution("H2", "Clinic", Tier.VILLAGE, "990424")
+    assert store.read(lambda reader: reader.institutions()) == [HOSPITAL, clinic]
+    assert [row.body for row in store.read(lambda reader: reader.catalog_rows("institution"))] == [
+        institution_entry(HOSPITAL),
+        institution_entry(clinic),
+    ]
+    assert store.read(lambda reader: reader.catalog_rows()) == []
+    assert write(store, lambda writer: writer.put_institution(clinic, NOW, "", "")) == 3
+    assert len(store.read(lambda reader: reader.catalog_changes(1, 2))) == 2
+    assert store.read(lambda reader: reader.catalog_changes(2, 3)) == []
+    versions, _ = store.read(lambda reader: reader.catalog_history(None, 9))
+    assert [each.change_count for each in versions] == [1, 0, 0]
+    store.close()

@@ -193,7 +193,8 @@ def _ask(
     found: dict[str, dict[str, float]] = {}
     for span, (first, last) in {
         "": (f"{YEAR}-01-01", end),
-        ", days at both ends": (f"{YEAR}-01-16", f"{YEAR}-{months:02}-15"),
+        # With whole months, as many as one question may read of the finest.
+        ", days at both ends": (f"{YEAR}-01-17", f"{YEAR}-{months:02}-16"),
     }.items():
         for name, by, filters in QUESTIONS:
             wanted = StatisticsFilter(first, last, **filters)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.statistics import Counts
 from hutong_server.statistics_commands import raw_lines
 from hutong_server.store.base import Sealer, Store
-from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, FINEST, MONTHLY
+from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, FINEST, MONTHLY, RAW
 from hutong_server.store.sql_store import open_store
 from hutong_server.store.statistics_view import RawView
 from hutong_server.telemetry import Metrics
@@ -29,6 +30,7 @@ from tests.usecases.counting import (
     GROUNDS,
     INSTITUTIONS,
     ITEMS,
+    Job,
     Month,
     decide,
     happened,
@@ -195,34 +197,58 @@ def test_counting_again_changes_nothing_and_from_nothing_comes_to_the_same(month
     assert asked(store, WHOLE, by) == before
 
 
-def test_a_late_decision_counts_for_its_own_day_and_an_event_for_the_prompts(store: Store) -> None:
+def settle(store: Store) -> None:
+    """As if everything were recorded long ago: only what comes now is found."""
+    until = now() + 1
+
+    def job(writer: Any) -> None:
+        for raw in RAW:
+            writer.put_counting_position(raw, until)
+
+    store.submit(job).result(30)
+    time.sleep(0.005)
+
+
+def test_what_comes_late_is_found_by_itself_and_counts_for_its_own_day(store: Store) -> None:
     at = FIRST + 10 * DAY
+    day, next_day, third_day = (BOOK.day_of(at + number * DAY) for number in range(3))
     prompt = offer(b"1" * 16, at, "H1", {"K": ("H2", b"a" * 16)})
-    store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
     counter = counting(store)
-    assert counter.count()
-    by = (Grouping.DAY,)
-    day, next_day = BOOK.day_of(at), BOOK.day_of(at + DAY)
-    assert asked(store, WHOLE, by) == {(day,): Counts(prompts=1, reminders=1, returned=1)}
-    store.submit(
-        lambda writer: (
-            writer.put_decision(decide(prompt, "K", "recognized", at + DAY, price=2800)),
-            writer.put_prompt_event(happened(prompt, "shown", at + DAY)),
-            writer.put_reliance(opened(prompt, b"a" * 16, at + DAY)),
-        )
-    ).result(30)
-    assert counter.count()
-    assert asked(store, WHOLE, by) == {
-        (day,): Counts(prompts=1, reminders=1, returned=1, shown=1, opened=1),
-        (next_day,): Counts(recognized=1, savings_fen=2800),
-    }
+
+    def then(job: Job, **days: Counts) -> None:
+        settle(store)
+        store.submit(job).result(30)
+        assert counter.count()
+        by_day = {"day": day, "next_day": next_day, "third_day": third_day}
+        assert asked(store, WHOLE, (Grouping.DAY,)) == {(by_day[name],): counts for name, counts in days.items()}
+
+    offered = Counts(prompts=1, reminders=1, returned=1)
+    then(lambda writer: writer.put_prompt(prompt), day=offered)
+    then(
+        lambda writer: writer.put_prompt_event(happened(prompt, "shown", at + DAY)),
+        day=offered._replace(shown=1),
+    )
+    offered = offered._replace(shown=1)
+    then(lambda writer: writer.put_reliance(opened(prompt, b"a" * 16, at + DAY)), day=offered._replace(opened=1))
+    offered = offered._replace(opened=1)
+    then(
+        lambda writer: writer.put_decision(decide(prompt, "K", "recognized", at + DAY, price=2800)),
+        day=offered,
+        next_day=Counts(recognized=1, savings_fen=2800),
+    )
     # Taken back on yet another day: the decision is gone from its own.
-    store.submit(lambda writer: writer.put_decision(decide(prompt, "K", "revoked", at + 2 * DAY))).result(30)
-    assert counter.count()
-    assert asked(store, WHOLE, by) == {
-        (day,): Counts(prompts=1, reminders=1, returned=1, shown=1, opened=1),
-        (BOOK.day_of(at + 2 * DAY),): Counts(revoked=1),
-    }
+    then(
+        lambda writer: writer.put_decision(decide(prompt, "K", "revoked", at + 2 * DAY)),
+        day=offered,
+        third_day=Counts(revoked=1),
+    )
+    # The same request on the third day: still the prompt of the first, with one more line.
+    again = offer(b"1" * 16, at + 2 * DAY, "H1", {"GLU": ("H3", b"b" * 16)})
+    then(
+        lambda writer: writer.put_prompt(again),
+        day=offered._replace(returned=2, shown=2),
+        third_day=Counts(revoked=1),
+    )
 
 
 def test_one_process_counts_until_it_stops(store: Store) -> None:

@@ -82,8 +82,10 @@ class StatisticsServiceServicer:
         Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
         of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
         asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
-        groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
-        (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
+        groupings or the same twice, and, unless the filter names a source or a receiver, for more than 31 days beside whole
+        months that ask (by filter or grouping) for two of source, receiver and item, or for more than 31 days at all that
+        ask for departments together with items or sources, or for sources, receivers and items at once; grouped by day
+        they may be asked for as long as neither item nor department is filtered by.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

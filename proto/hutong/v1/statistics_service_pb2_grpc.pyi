@@ -50,8 +50,10 @@ class StatisticsServiceStub:
     Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
     of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
     asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
-    groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
-    (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
+    groupings or the same twice, and, unless the filter names a source or a receiver, for more than 31 days beside whole
+    months that ask (by filter or grouping) for two of source, receiver and item, or for more than 31 days at all that
+    ask for departments together with items or sources, or for sources, receivers and items at once; grouped by day
+    they may be asked for as long as neither item nor department is filtered by.
     """
     ListStatisticsRows: _grpc.UnaryUnaryMultiCallable[_statistics_service_pb2.ListStatisticsRowsRequest, _statistics_service_pb2.ListStatisticsRowsResponse]
     """The rows behind a number: prompts by id, without identity.
@@ -88,8 +90,10 @@ class StatisticsServiceAsyncStub(StatisticsServiceStub):
     Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
     of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
     asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
-    groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
-    (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
+    groupings or the same twice, and, unless the filter names a source or a receiver, for more than 31 days beside whole
+    months that ask (by filter or grouping) for two of source, receiver and item, or for more than 31 days at all that
+    ask for departments together with items or sources, or for sources, receivers and items at once; grouped by day
+    they may be asked for as long as neither item nor department is filtered by.
     """
     ListStatisticsRows: _aio.UnaryUnaryMultiCallable[_statistics_service_pb2.ListStatisticsRowsRequest, _statistics_service_pb2.ListStatisticsRowsResponse]  # type: ignore[assignment]
     """The rows behind a number: prompts by id, without identity.
@@ -129,8 +133,10 @@ class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
         Roles: emr, admin, supervisor. Late events correct the day they belong to, within a minute. Groups are in the order
         of their values, by day, receiver, source, department, specialty, item and ground. Pages follow AIP-158. PERMISSION_DENIED (ROLE_NOT_ALLOWED) for what is neither
         asked nor issued by the calling institution. INVALID_ARGUMENT for a span above 400 days, for more than three
-        groupings or the same twice, and, unless the filter names a source or a receiver, for a span above 31 days that asks
-        (by filter or grouping) for departments together with items or sources, or for sources, receivers and items at once.
+        groupings or the same twice, and, unless the filter names a source or a receiver, for more than 31 days beside whole
+        months that ask (by filter or grouping) for two of source, receiver and item, or for more than 31 days at all that
+        ask for departments together with items or sources, or for sources, receivers and items at once; grouped by day
+        they may be asked for as long as neither item nor department is filtered by.
         """
 
     @_abc_1.abstractmethod

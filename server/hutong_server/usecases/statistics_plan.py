@@ -72,8 +72,9 @@ def planned(wanted: StatisticsFilter, by: Sequence[Grouping]) -> CountQuery:
     named = wanted.source or wanted.receiver
     # By day a page of everything is soon full; a page of little that is found here and there is not.
     paged = Grouping.DAY in by and not (wanted.item or wanted.department)
-    if cuboid == FINEST and len(days) > FINEST_DAYS and not named and not paged:
-        raise invalid("filter", f"name a source or a receiver, or at most {FINEST_DAYS} days")
+    if len(days) > FINEST_DAYS and not named and not paged:
+        whole = "" if cuboid == FINEST else ", or whole months"
+        raise invalid("filter", f"name a source or a receiver, or at most {FINEST_DAYS} days{whole}")
     # In the order of the index, whatever the order asked for.
     columns = tuple(sorted((each.value for each in by), key=COLUMNS.index))
     return CountQuery(cuboid, periods, days, equal, columns)
@@ -86,9 +87,10 @@ def page(query: CountQuery, wanted: StatisticsFilter, reader: Reader) -> list[tu
     on it, and not what there is.
     """
     first = query.by[0] if query.by else ""
-    if query.cuboid not in (FINEST, *MONTHLY) or first in wanted.equal or first not in ("period", "receiver", "source"):
-        return reader.counts(query)
-    if wanted.receiver or (wanted.source and first != "period"):
+    # Days stand first in the index, then receivers; sources only where the receiver is one, or none.
+    leading = first == "period" or (first == "receiver" and not wanted.source)
+    leading = leading or (first == "source" and bool(wanted.receiver or not query.days))
+    if query.cuboid not in (FINEST, *MONTHLY) or not leading or first in wanted.equal:
         return reader.counts(query)
     if first == "period":
         values = list(query.days)

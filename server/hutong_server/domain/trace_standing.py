@@ -1,6 +1,6 @@
 """Which rules and grants were tried for a result, and why each does or does not hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hutong_server.domain.recognition import (
     Group,
@@ -16,6 +16,7 @@ from hutong_server.domain.rulebook import RuleBook, Standing
 from hutong_server.domain.standing import Parties, alike, covers_item
 from hutong_server.domain.trace import TraceStep, TraceSubject, dates_text, day_text, entry_key, moment
 
+_MOST = 6
 _SIDES = {"issuer": "出具机构", "receiver": "接诊机构", "reader": "审核机构", "performer": "检测机构"}
 
 
@@ -166,8 +167,9 @@ def _why_not(rule: RecognitionRule, parties: Parties, today: str, book: RuleBook
             english.append(f"the {side} {code or '—'} is not registered" if code else f"no {side} is known")
             chinese.append(f"{_SIDES[side]} {code} 未登记" if code else f"没有已知的{_SIDES[side]}")
         elif not book.standings.member(institution, group):
-            english.append(f"the {side} {code} ({_described(institution)}) is not of its group")
-            chinese.append(f"{_SIDES[side]} {code}（{_described(institution)}）不在其范围内")
+            asked, asked_zh = _asked(group)
+            english.append(f"the {side} {code} ({_described(institution)}) is not of {asked}")
+            chinese.append(f"{_SIDES[side]} {code}（{_described(institution)}）不属于{asked_zh}")
     by, to = book.institution(parties.issuer), book.institution(parties.receiver)
     for what in rule.alike if by is not None and to is not None else ():
         if by is not None and to is not None and not alike(what, by, to):
@@ -178,3 +180,21 @@ def _why_not(rule: RecognitionRule, parties: Parties, today: str, book: RuleBook
 
 def _described(institution: Institution) -> str:
     return ", ".join((institution.tier, institution.region, *institution.alliances))
+
+
+def _asked(group: Group) -> tuple[str, str]:
+    """(English, Chinese) for the conditions of a group; of many values the first."""
+    given = [
+        ("tiers", "级别", group.tiers),
+        ("regions", "地区", group.regions),
+        ("alliances", "医联体", group.alliances),
+        ("institutions", "机构", group.institutions),
+        ("sets", "区域组", group.sets),
+    ]
+    stated = [(name, chinese, values) for name, chinese, values in given if values]
+    english = "; ".join(f"{name} {_first(values)}" for name, _, values in stated)
+    return english, "；".join(f"{chinese} {_first(values)}" for _, chinese, values in stated)
+
+
+def _first(values: Sequence[str]) -> str:
+    return ", ".join(values[:_MOST]) + (f" … ({len(values)})" if len(values) > _MOST else "")

@@ -147,7 +147,7 @@ def test_a_trace_can_be_followed() -> None:
             "2025-03-31 08:00 +08:00; asked at 2025-03-31 08:00:00.001 +08:00",
         ),
         ("images", True, "", "images can be reached"),
-        ("direction", False, "CITY-DOWN", "the issuer TOWN-1 (township, 429004) is not of its group"),
+        ("direction", False, "CITY-DOWN", "the issuer TOWN-1 (township, 429004) is not of tiers tertiary"),
         ("direction", True, "TOWNSHIP-READ-BY-CITY", "lets COUNTY rely on TOWN-1; quality of the reader"),
         (
             "grant",

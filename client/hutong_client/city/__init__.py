@@ -90,7 +90,11 @@ class City:
         About twelve for each chronic patient in half a year, and two for the others. A part of the city's documents is
         the same as in the whole.
         """
-        return Flow(self.seed, self.places, self.patients, self.reference, self.days).reports(institutions)
+        return self.flow().reports(institutions)
+
+    def flow(self) -> Flow:
+        """Its institutions' desks, none of which has written anything yet: for who decides what a visit leads to."""
+        return Flow(self.seed, self.places, self.patients, self.reference, self.days)
 
     def catalog_files(self, institutions: Collection[str] | None = None) -> dict[str, bytes]:
         """Its part of the catalogue, by file name: institutions.csv, mappings.csv, grants.csv, agreements.csv.

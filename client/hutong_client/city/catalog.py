@@ -134,6 +134,11 @@ _EXAMINED = {"village": ("ecg",), "township": ("ecg", "xr-chest", "us-abdomen"),
 _TOWNSHIP_GRANT = ("blood-count", "chemistry-basic")
 
 
+def item_of(key: str) -> str:
+    """The recognised item of an analyte, a strip or a kind of examination. Raises KeyError for anything else."""
+    return _EXAMINATION_ITEMS.get(key) or _ITEMS[key]
+
+
 def catalog_files(places: Places, reference: datetime, wanted: Collection[str] | None) -> dict[str, bytes]:
     """CSV files by name, for the wanted institutions or for all."""
     found = [i for i in places.by_code.values() if wanted is None or i.code in wanted]

@@ -1,8 +1,9 @@
 """From visits to orders to documents, person by person, each only when it is asked for."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from random import Random
+from types import MappingProxyType
 
 from hutong_client.city import noise
 from hutong_client.city.body import Body
@@ -21,6 +22,8 @@ _READ_ELSEWHERE = frozenset({"ecg", "xr-chest"})
 _CHANGES_VERSION = frozenset({"preliminary", "corrected", "withdrawn"})
 # How long until the report is out, in hours.
 _HOURS = {"thyroid": 5.0, "markers-men": 7.0, "markers-women": 7.0, "glucose-poct": 0.1, "ecg": 0.4, "holter": 26.0}
+
+_NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 class Flow:
@@ -44,7 +47,7 @@ class Flow:
             person = self._people[index]
             body = Body(self._seed, person, self._reference)
             for visit in visits(self._seed, person, self._places, self._reference, self._days):
-                made = self._visit(person, body, visit)
+                made = self.visit(person, body, visit)
                 if wanted is None or visit.institution.code in wanted:
                     yield from made
                 else:
@@ -64,10 +67,18 @@ class Flow:
             source = self._sources[institution.code] = Source(institution)
         return source
 
-    def _visit(self, person: Patient, body: Body, visit: Visit) -> Iterator[MadeReport]:
+    def visit(
+        self, person: Patient, body: Body, visit: Visit, left_out: Mapping[str, frozenset[str]] = _NOTHING
+    ) -> Iterator[MadeReport]:
+        """The documents that one visit leads to, in order of their orders.
+
+        `left_out`: by kind of panel, the keys that are not measured this time.
+        """
         desk = self.desk(visit.institution)
         rng = seeded(self._seed, "visit", person.index, visit.at.isoformat())
         orders = [self._order(person, body, visit, kind, desk, rng) for kind in visit.orders]
+        for order in orders:
+            order.left_out = left_out.get(order.kind, order.left_out)
         together: list[Order] = []
         for order in orders:
             # Some hospitals' engines send all panels of one draw in one Bundle.

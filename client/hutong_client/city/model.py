@@ -128,6 +128,8 @@ class MadeReport(NamedTuple):
     """Status of the report."""
     noise: tuple[str, ...]
     """What is wrong or unusual about it: see noise.NOISE; empty for most."""
+    issued: datetime
+    """When it is published."""
 
     @property
     def reports(self) -> int:

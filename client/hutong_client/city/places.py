@@ -21,18 +21,23 @@ class _Size:
     villages: int
     """In each township."""
     private: int
+    larger_townships: int = 0
+    """In the first county: those with one village more."""
 
 
 _SIZES: dict[Scale, _Size] = {
     "small": _Size(districts=1, counties=1, tertiary=2, secondary=2, townships=3, villages=2, private=1),
     "town": _Size(districts=1, counties=3, tertiary=3, secondary=2, townships=5, villages=4, private=2),
-    # The size of Jiaxing's platform: 32 graded hospitals, 80 township centers, 723 village stations, 4 private.
-    "city": _Size(districts=2, counties=5, tertiary=8, secondary=4, townships=11, villages=9, private=4),
+    # Jiaxing's platform: 32 graded hospitals, 80 township centers, 723 village stations, 4 private institutions; and
+    # seven centers of laboratory and reading beside them.
+    "city": _Size(
+        districts=2, counties=6, tertiary=8, secondary=4, townships=10, villages=9, private=4, larger_townships=3
+    ),
 }
 SCALES: tuple[Scale, ...] = ("small", "town", "city")
 
 _DISTRICTS = ("澄江区", "望湖区")
-_COUNTIES = ("青溪县", "白鹭县", "石梁县", "云港市", "松原畈县")
+_COUNTIES = ("青溪县", "白鹭县", "石梁县", "云港市", "松原畈县", "双溪县")
 _TERTIARY = (
     "云泽市第一医院",
     "云泽市第二医院",
@@ -45,7 +50,7 @@ _TERTIARY = (
 )
 _SECONDARY = ("人民医院", "中医医院", "第二人民医院", "妇幼保健院")
 _TOWNS = ["石桥", "柳湾", "枫林", "桃源", "沙渚", "梅岭", "双塔", "竹溪", "新埠", "荷塘", "金畈"]
-_VILLAGES = ["东山", "西塘", "南坞", "北岸", "大樟", "小河", "前洋", "后坪", "下渡"]
+_VILLAGES = ["东山", "西塘", "南坞", "北岸", "大樟", "小河", "前洋", "后坪", "下渡", "上湾"]
 _PRIVATE = ("康宁", "仁和", "瑞安", "同济堂")
 _SHAPES = ("collection", "document", "message", "transaction", "alone")
 
@@ -75,10 +80,11 @@ def _all(seed: int, size: _Size) -> Iterator[Institution]:
         yield _made(seed, f"{city}-P{n + 1:02d}", f"云泽{_PRIVATE[n]}医院", "private", city, ())
     districts = [(f"{CITY}{n + 2:02d}", _DISTRICTS[n]) for n in range(size.districts)]
     counties = [(f"{CITY}{n + 21:02d}", _COUNTIES[n]) for n in range(size.counties)]
-    for region, name in counties:
-        yield from _county(seed, size, region, name)
+    for number, (region, name) in enumerate(counties):
+        larger = size.larger_townships if number == 0 else 0
+        yield from _county(seed, replace(size, larger_townships=larger), region, name)
     for region, name in districts:
-        yield from _townships(seed, size, region, name, "yunze-city")
+        yield from _townships(seed, replace(size, larger_townships=0), region, name, "yunze-city")
 
 
 def _county(seed: int, size: _Size, region: str, name: str) -> Iterator[Institution]:
@@ -94,7 +100,7 @@ def _townships(seed: int, size: _Size, region: str, name: str, alliance: str) ->
         town = _TOWNS[t]
         code = f"{region}-C{t + 1:02d}"
         yield _made(seed, code, f"{name}{town}镇卫生院", "township", region, (alliance,))
-        for v in range(size.villages):
+        for v in range(size.villages + (t < size.larger_townships)):
             village = f"{name}{town}镇{_VILLAGES[v]}村卫生室"
             yield _made(seed, f"{region}-V{t + 1:02d}{v + 1:02d}", village, "village", region, (alliance,))
 

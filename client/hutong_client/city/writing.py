@@ -49,6 +49,8 @@ class Order:
     """The person whose number stands in the report, where it is not the patient's."""
     newborn: Patient | None = None
     """The person whom the results are about, where it is not the subject."""
+    left_out: frozenset[str] = frozenset()
+    """Keys of the panel that were not measured this time."""
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ class Desk:
         marks = tuple(dict.fromkeys(mark for order in orders for mark in order.marks))
         return MadeReport(
             institution.code, name, encode(document), person.index, kind, first.taken, institution.release, shape,
-            version.status, marks,
+            version.status, marks, version.issued,
         )  # fmt: skip
 
     def _head(self, order: Order, version: Version) -> Json:
@@ -201,7 +203,9 @@ class Desk:
         tail["device"] = {"display": panel.analyzer}
         results = []
         # A preliminary report has what is ready: the first half.
-        keys = panel.keys[: (len(panel.keys) + 1) // 2] if version.status == "preliminary" else panel.keys
+        keys = [key for key in panel.keys if key not in order.left_out]
+        if version.status == "preliminary":
+            keys = keys[: (len(keys) + 1) // 2]
         for place, key in enumerate(keys):
             if key in STRIPS:
                 told = graded(source, key, order.grades[key])

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 from hutong_client.city import NOISE, REFERENCE, ZONE, City, MadeReport
+from hutong_client.city.body import Body
 from hutong_client.city.identity import RESIDENT_NUMBER, check_digit
+from hutong_client.city.panels import PANELS
+from hutong_client.city.visits import visits
 
 CITY = City.make(seed=3, patients=300, scale="town")
 
@@ -210,3 +213,28 @@ def found(node: Any, key: str) -> Iterator[tuple[dict[str, Any], Any]]:
     elif isinstance(node, list):
         for value in node:
             yield from found(value, key)
+
+
+def test_a_whole_city_is_as_large_as_a_deployed_platform() -> None:
+    tiers = Counter(each.tier for each in City.make(patients=0, scale="city").institutions)
+    # Jiaxing: 32 graded hospitals, 80 township centers, 723 village stations, 4 private institutions.
+    assert tiers["tertiary"] + tiers["secondary"] == 32
+    assert (tiers["township"], tiers["village"], tiers["private"]) == (80, 723, 4)
+    assert sum(tiers.values()) - tiers["laboratory_center"] == 839
+
+
+def test_what_a_visit_leaves_out_of_a_panel_is_in_no_report() -> None:
+    person, visit = next(
+        (person, visit)
+        for person in CITY.patients
+        for visit in visits(CITY.seed, person, CITY.places, CITY.reference, CITY.days)
+        if "chemistry" in visit.orders and person.mother is None
+    )
+    visit = visit._replace(orders=("chemistry",))
+    left_out = frozenset({"K", "NA", "CL"})
+    for without in (frozenset[str](), left_out):
+        body = Body(CITY.seed, person, CITY.reference)
+        *_, made = CITY.flow().visit(person, body, visit, {"chemistry": without})
+        measured = len(list(found(json.loads(made.document), "valueQuantity")))
+        assert measured == len(PANELS["chemistry"].keys) - len(without)
+        assert made.taken < made.issued <= CITY.reference

@@ -258,6 +258,8 @@ async def test_a_source_gets_rows_that_open_nothing(site: Site, day: list[Any]) 
     request = reuse_service_pb2.RecordDecisionsRequest(context=context(), decisions=[sent])
     [result] = (await site.asking("H1").RecordDecisions(request, timeout=10)).results
     assert result.outcome == reuse_service_pb2.DECISION_OUTCOME_REFUSED
+    reading = reuse_service_pb2.GetReportRequest(report_id="h", context=context(), prompt_id=source[0].prompt_id)
+    assert (await refused(site.asking("H1").GetReport(reading, timeout=10))).paths == ("prompt_id",)
     leaf = records(site)[-1]
     assert (leaf.institution, leaf.role, leaf.practitioner) == ("H1", "emr", "质控员")
     assert next(each for each in records(site) if each.role == "supervisor").purpose == "administration"

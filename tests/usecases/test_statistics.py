@@ -267,6 +267,27 @@ def test_one_process_counts_until_it_stops(store: Store) -> None:
         store.submit(job).result(30)
 
 
+def test_a_row_that_does_not_open_leaves_its_day_as_it_was_and_the_others_are_counted(store: Store) -> None:
+    counter = counting(store)
+
+    def put(prompt_id: bytes, receiver: str) -> Job:
+        return lambda writer: writer.put_prompt(offer(prompt_id, FIRST, receiver, {"K": ("H3", b"a" * 16)}))
+
+    store.submit(put(b"1" * 16, "H1")).result(30)
+    assert counter.count()
+    store.submit(put(b"2" * 16, "H1")).result(30)
+    store.submit(put(b"3" * 16, "H2")).result(30)
+    broken = {"sqlite": "x'00'", "postgresql": "'\\x00'::bytea"}
+
+    def spoil(writer: Any) -> None:
+        writer.command(f"UPDATE prompt SET lines = {broken[writer.database]} WHERE institution = 'H1'")  # noqa: S608
+
+    store.submit(spoil).result(30)
+    assert counter.count()
+    by = (Grouping.RECEIVER,)
+    assert asked(store, WHOLE, by) == {(code,): Counts(prompts=1, reminders=1, returned=1) for code in ("H1", "H2")}
+
+
 def test_another_time_zone_stops_the_counting(store: Store) -> None:
     assert counting(store).count()
     store.submit(lambda writer: writer.put_counting_run(_elsewhere(writer))).result(30)

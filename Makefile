@@ -75,7 +75,7 @@ unit: install packages
 CASES ?= tests/cases
 .PHONY: cases
 cases: install ## Judge case files: make cases CASES=DIR
-	$(BIN)/python -m pytest tests/unit/domain/test_cases.py --cases $(CASES)
+	HUTONG_CASES=$(abspath $(CASES)) $(BIN)/python -m pytest tests/unit/domain/test_cases.py
 
 bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
 	$(BIN)/python -m tests.bench

@@ -25,7 +25,7 @@ from tests.postgresql import NoPostgresql, PostgresqlServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--cases DIR`, or HUTONG_CASES: case files of that folder instead of tests/cases."""
+    """`--cases=DIR`, or HUTONG_CASES: case files of that folder instead of tests/cases."""
     folder = os.environ.get("HUTONG_CASES")
     parser.addoption("--cases", type=Path, default=Path(folder) if folder else None, metavar="DIR")
 

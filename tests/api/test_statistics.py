@@ -68,7 +68,7 @@ async def ask(site: Site, *by: int, who: tuple[str, str] = ("H2", "emr"), **filt
 async def rows(site: Site, measure: int, *, who: tuple[str, str] = ("H2", "emr"), size: int = 0, **filters: Any) -> Any:
     """All rows, page by page."""
     request = v1.ListStatisticsRowsRequest(filter=which(**filters), measure=measure, page_size=size)
-    if who[1] == "emr":
+    if who[0] != "registry":
         request.context.CopyFrom(looker())
     found: list[Any] = []
     while True:
@@ -243,7 +243,11 @@ async def test_rows_lead_back_to_the_receivers_own_prompts(site: Site, day: list
 
 async def test_a_source_gets_rows_that_open_nothing(site: Site, day: list[Any]) -> None:
     own = {row.prompt_id for row in await rows(site, v1.STATISTICS_MEASURE_RECOGNIZED)}
-    for who, department in ((("H1", "emr"), ""), (("registry", "supervisor"), context().department)):
+    for who, department in (
+        (("H1", "emr"), ""),
+        (("H1", "admin"), ""),
+        (("registry", "supervisor"), context().department),
+    ):
         found = await rows(site, v1.STATISTICS_MEASURE_RECOGNIZED, who=who, source="H1")
         assert len(found) == 2
         assert {(row.receiver, row.department) for row in found} == {("H2", department)}
@@ -276,6 +280,8 @@ async def test_who_looks_and_what_for_is_asked_of_institutions(site: Site, day: 
         request.context.CopyFrom(looker(**missing))
         found = await refused(statistics(site).ListStatisticsRows(request, timeout=10))
         assert (found.code, found.paths) == ("INVALID_ARGUMENT", paths)
+    found = await refused(statistics(site, "H2", "admin").ListStatisticsRows(request, timeout=10))
+    assert found.paths == ("context.purpose",)
     # Supervision may say it, too.
     for given, noted in ((looker(), "质控员"), (reuse_service_pb2.CallContext(), "")):
         request.context.CopyFrom(given)

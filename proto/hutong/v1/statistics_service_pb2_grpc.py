@@ -34,9 +34,10 @@ class StatisticsServiceStub:
     - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
     Late events correct the day they belong to.
 
-    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    An institution (role emr, or admin of its own) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
     is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
-    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
+    but not by department, which is the receiver's own affair. Role supervisor, and admin of the registry itself, see
+    everything.
     """
 
     def __init__(self, channel):
@@ -71,9 +72,10 @@ class StatisticsServiceServicer:
     - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
     Late events correct the day they belong to.
 
-    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    An institution (role emr, or admin of its own) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
     is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
-    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
+    but not by department, which is the receiver's own affair. Role supervisor, and admin of the registry itself, see
+    everything.
     """
 
     def GetStatistics(self, request, context):
@@ -146,9 +148,10 @@ class StatisticsService:
     - decisions: the day on which the doctor decided (clinical time); what was taken back: the day of taking back.
     Late events correct the day they belong to.
 
-    An institution (role emr) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
+    An institution (role emr, or admin of its own) sees what it asked (filter.receiver is itself; so it is when neither source nor receiver
     is named) and what became of its own results elsewhere (filter.source is itself): then by receiver, item and ground,
-    but not by department, which is the receiver's own affair. Roles admin and supervisor see everything.
+    but not by department, which is the receiver's own affair. Role supervisor, and admin of the registry itself, see
+    everything.
     """
 
     @staticmethod

@@ -1,8 +1,10 @@
 """Entries of the catalogue → the rule book."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from sys import intern
+from typing import Any
 
 from hutong_server.catalog.shapes import Body
 from hutong_server.domain.identifiers import Check, Fold, IdentifierKind, IdentifierSystem, Strength
@@ -40,7 +42,7 @@ from hutong_server.domain.recognition import (
 )
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.standing import NATIONAL
-from hutong_server.store.base import CatalogRow
+from hutong_server.store.base import CatalogDiff, CatalogRow
 
 LOINC = "http://loinc.org"
 NATIONAL_MARK = "全国HR"
@@ -48,37 +50,84 @@ NATIONAL_MARK = "全国HR"
 
 def build_rule_book(version: int, institutions: Iterable[Institution], rows: Iterable[CatalogRow]) -> RuleBook:
     """The rule book of these entries. The rows are those that an import made: their bodies are right."""
-    bodies: dict[str, list[Body]] = {}
-    for row in rows:
-        bodies.setdefault(row.kind, []).append(json.loads(row.body))
+    return Entries(rows).book(version, institutions)
 
-    def each(kind: str) -> list[Body]:
-        return bodies.get(kind, [])
 
-    policy = policy_of(each("policy")[0]) if each("policy") else Policy()
-    region_sets = [_region_set(body) for body in each("region_set")]
-    marks = {NATIONAL: NATIONAL_MARK}
-    marks.update((region.code, region.mark) for region in policy.regions)
-    marks.update((named.code, named.mark) for named in region_sets)
-    items = each("item")
-    return RuleBook(
-        version=version,
-        policy=policy,
-        institutions=institutions,
-        items=[item_of(body) for body in items],
-        mappings=[*(_mapping(body) for body in each("mapping")), *_standard_mappings(items)],
-        grants=[_grant(body, marks) for body in each("grant")],
-        rules=[_rule(body) for body in each("rule")],
-        grounds=[_ground(body) for body in each("ground")],
-        agreements=[Agreement(body["publisher"], body["performer"], _dates(body)) for body in each("agreement")],
-        vocabulary=[_term(body) for body in each("vocabulary")],
-        region_sets=region_sets,
-        identifier_systems=[_identifier_system(body) for body in each("identifier_system")],
-        sensitive=[_sensitive(body) for body in each("sensitive_category")],
-        prices=[_price(body) for body in each("price")],
-        overrides=[override_of(body) for body in each("override")],
-        panels=[_panel(body) for body in each("panel")],
-    )
+class Entries:
+    """The entries of a version, made into what a rule book holds where there are many of them.
+
+    A later version is reached by what differs, so that one price more does not cost the reading of 100,000 mappings.
+    """
+
+    def __init__(self, rows: Iterable[CatalogRow]) -> None:
+        self._of: dict[str, dict[str, Any]] = {}
+        self._marks: dict[str, str] = {}
+        for row in rows:
+            self._of.setdefault(row.kind, {})[row.key] = self._made(row.kind, row.body)
+
+    def take(self, changes: Iterable[CatalogDiff]) -> None:
+        """Goes on to a later version. Taking the same again changes nothing."""
+        grown = set()
+        for change in changes:
+            entries = self._of.setdefault(change.kind, {})
+            if change.after:
+                if change.key not in entries:
+                    grown.add(change.kind)
+                entries[change.key] = self._made(change.kind, change.after)
+            else:
+                entries.pop(change.key, None)
+        for kind in grown:
+            # In the order in which they are read.
+            self._of[kind] = dict(sorted(self._of[kind].items()))
+
+    def _made(self, kind: str, body: str) -> Any:
+        stated: Body = json.loads(body)
+        if kind == "grant":
+            return _grant(stated, self._marks)
+        make = _MADE.get(kind)
+        return make(stated) if make else stated
+
+    def book(self, version: int, institutions: Iterable[Institution]) -> RuleBook:
+        """The rule book of these entries."""
+
+        def each(kind: str) -> Iterable[Any]:
+            return self._of.get(kind, {}).values()
+
+        policies = list(each("policy"))
+        policy = policy_of(policies[0]) if policies else Policy()
+        region_sets = [_region_set(body) for body in each("region_set")]
+        self._mark(policy, region_sets)
+        items = list(each("item"))
+        return RuleBook(
+            version=version,
+            policy=policy,
+            institutions=institutions,
+            items=[item_of(body) for body in items],
+            mappings=[*each("mapping"), *_standard_mappings(items)],
+            grants=each("grant"),
+            rules=[_rule(body) for body in each("rule")],
+            grounds=[_ground(body) for body in each("ground")],
+            agreements=[Agreement(body["publisher"], body["performer"], _dates(body)) for body in each("agreement")],
+            vocabulary=[_term(body) for body in each("vocabulary")],
+            region_sets=region_sets,
+            identifier_systems=[_identifier_system(body) for body in each("identifier_system")],
+            sensitive=[_sensitive(body) for body in each("sensitive_category")],
+            prices=each("price"),
+            overrides=[override_of(body) for body in each("override")],
+            panels=each("panel"),
+        )
+
+    def _mark(self, policy: Policy, region_sets: Iterable[RegionSet]) -> None:
+        """Gives the grants the marks that their ranges have in this version."""
+        marks = {NATIONAL: NATIONAL_MARK}
+        marks.update((region.code, region.mark) for region in policy.regions)
+        marks.update((named.code, named.mark) for named in region_sets)
+        if marks != self._marks:
+            self._marks = marks
+            grants = self._of.get("grant", {})
+            self._of["grant"] = {
+                key: replace(grant, mark=_mark_of(grant.range, marks)) for key, grant in grants.items()
+            }
 
 
 _ALWAYS = Dates()
@@ -176,11 +225,15 @@ def _grant(body: Body, marks: dict[str, str]) -> QualityGrant:
         institution=body["institution"],
         items=tuple(body["items"]),
         range=reach,
-        # A region that the policy no longer names keeps its code as its name.
-        mark=marks.get(reach, f"{reach}HR"),
+        mark=_mark_of(reach, marks),
         quality_body=body.get("quality_body", ""),
         dates=_dates(body),
     )
+
+
+def _mark_of(reach: str, marks: dict[str, str]) -> str:
+    # A region that the policy no longer names keeps its code as its name.
+    return marks.get(reach, f"{reach}HR")
 
 
 def _group(body: Body) -> Group:
@@ -271,3 +324,7 @@ def _identifier_system(body: Body) -> IdentifierSystem:
         name_zh=body.get("name_zh", ""),
         name_en=body.get("name_en", ""),
     )
+
+
+_MADE: dict[str, Callable[[Body], object]] = {"mapping": _mapping, "price": _price, "panel": _panel}
+"""Kinds of which there are many; grants, which have marks, beside them."""

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from hutong_server.catalog import build_rule_book, diff, read_catalog
+from hutong_server.catalog import Entries, build_rule_book, diff, read_catalog
 from hutong_server.domain.identifiers import Check, Fold, Strength
 from hutong_server.domain.person import NameRule
 from hutong_server.domain.recognition import Alike, Dates, Dimension, Group, QualityOf, Tier, TimeBase
+from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import CatalogDiff, CatalogRow
 
 CATALOG = b"""
@@ -93,6 +94,50 @@ def test_entries_become_rules() -> None:
     institution = book.institution("A")
     assert institution is not None
     assert (institution.identifiers, institution.feed_interval_hours) == ((("urn:org", "1"),), 24)
+
+
+def contents(book: RuleBook) -> list[object]:
+    """What a book holds, in its order."""
+    return [
+        book.version, book.policy, book.institutions, list(book.items.items()), list(book.mappings.items()),
+        list(book.grants.items()), book.rules, book.grounds, book.vocabulary, list(book.region_sets.items()),
+        [book.price_of(code, item, "2026-01-01") for code in ("A", "B") for item in ("K", "N")],
+        [book.item_for(book.items["K"][0], code, "2026-01-01") for code in ("A", "B")],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "policy: {regions: [{code: '99', name: q, mark: qHR}]}",
+        "region_sets: []",
+        "mappings: [{institution: A, system: l, code: a, item: K}, {institution: B, system: l, code: k, item: N}]",
+        "mappings: [{institution: A}]",
+        "grants: [{institution: A, items: [K], range: national}, {institution: B, items: [K], range: '99'}]",
+        "prices: [{institution: A, item: K, yuan: 3}, {institution: '*', item: N, yuan: 0.5}]",
+        "overrides: [{scope: 'institution:B', item: K, window_days: 2}]",
+        "rules: []",
+        "items: [{code: K, name_zh: a, name_en: b, specialty: laboratory, class: ions, loinc: [1-8], window_days: 9}]",
+        "grounds: [{code: '1', name_zh: a, name_en: b}, {code: '98', name_zh: c, name_en: b}]",
+        "panels: [{institution: A, system: l, code: p, items: [K, N]}]",
+    ],
+)
+def test_a_version_reached_by_what_differs_is_that_version(text: str) -> None:
+    new = read_catalog([("f.yaml", text.encode())], IMPORTED.rows, IMPORTED.institutions)
+    changes = diff(IMPORTED.rows, IMPORTED.institutions, new)
+    rows = {(row.kind, row.key): row for row in IMPORTED.rows}
+    for change in changes:
+        if change.after:
+            rows[change.kind, change.key] = CatalogRow(change.kind, change.key, change.after)
+        else:
+            del rows[change.kind, change.key]
+    whole = build_rule_book(4, IMPORTED.institutions, [rows[key] for key in sorted(rows)])
+    entries = Entries(IMPORTED.rows)
+    entries.book(3, IMPORTED.institutions)
+    for _ in range(2):
+        entries.take(changes)
+        assert contents(entries.book(4, IMPORTED.institutions)) == contents(whole)
+    assert changes
 
 
 def test_the_same_import_again_changes_nothing() -> None:

@@ -1,4 +1,4 @@
-"""hutong-server: serve, migrate, check-config, keys, health. Settings come from HUTONG_*; see check-config."""
+"""hutong-server: serve, migrate, check-config, doctor, keys, health. Settings come from HUTONG_*; see check-config."""
 
 import asyncio
 import datetime
@@ -70,17 +70,33 @@ def _watch(settings: Settings, count: int) -> None:
 
 
 @cli.command()
-def migrate() -> None:
-    """Bring the schema of HUTONG_DATABASE_URL up to date."""
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; say what is missing, and exit 1 then.")
+    ] = False,
+) -> None:
+    """Bring the schema of HUTONG_DATABASE_URL up to date. Servers of the version before go on meanwhile."""
+    from hutong_server import app
     from hutong_server.store.base import StoreUnavailable
     from hutong_server.store.engine import UnsafeSettings
     from hutong_server.store.migrations import migrate as run
+    from hutong_server.store.migrations import migrations_pending, revisions
 
+    url = _settings().database_url
     try:
-        applied = run(_settings().database_url)
+        if check:
+            # Looking at a file that is not there would make it.
+            pending = revisions() if app.is_new_file(url) else migrations_pending(url)
+        else:
+            applied = run(url)
     except (UnsafeSettings, StoreUnavailable) as error:
         _refuse([f"HUTONG_DATABASE_URL: {error}"])
-    print("\n".join(f"applied {revision}" for revision in applied) or "up to date")
+    if not check:
+        print("\n".join(f"applied {revision}" for revision in applied) or "up to date")
+        return
+    print("\n".join(f"pending {revision}" for revision in pending) or "up to date")
+    if pending:
+        raise typer.Exit(1)
 
 
 @cli.command("check-config")
@@ -95,6 +111,27 @@ def check_config() -> None:
     if found:
         _refuse(found)
     print("safe to start")
+
+
+@cli.command()
+def doctor(
+    least_free: Annotated[float, typer.Option(min=0, help="GiB that each disk should have free.")] = 10.0,
+) -> None:
+    """Look for what is wrong: settings, certificates, keys, disk, database, clock; and say how to mend it.
+
+    Changes nothing. Run it as the user of the service. Exits 1 when anything is wrong.
+    """
+    from hutong_server.doctor import examine
+
+    found = examine(_settings(), datetime.datetime.now(datetime.UTC), least_free)
+    for each in found:
+        print(f"{'WRONG' if each.mend else 'ok':<6} {each.subject:<13} {each.text}")
+        if each.mend:
+            print(f"{'':<6} {'mend:':<13} {each.mend}")
+    wrong = sum(bool(each.mend) for each in found)
+    print(f"{wrong} of {len(found)} are wrong" if wrong else "nothing is wrong")
+    if wrong:
+        raise typer.Exit(1)
 
 
 @cli.command()

@@ -116,7 +116,7 @@ class Registry:
         self.expiry = ExpiryWatch(parts, settings.tls_certificate)
         self.observations = Observations(
             parts,
-            _places(settings),
+            places(settings),
             lambda: store.queues,
             lambda: (ledger.committed_at, ledger.leaves, ledger.export_lag),
         )
@@ -242,15 +242,15 @@ async def start(settings: Settings) -> Registry:
     return registry
 
 
-def _places(settings: Settings) -> dict[str, Path]:
-    """Directories of ours whose disk must not fill up."""
-    places = {}
+def places(settings: Settings) -> dict[str, Path]:
+    """Directories of ours whose disk must not fill up. Raises UnsafeSettings for a database that cannot be used."""
+    found = {}
     target = database_of(settings.database_url)
     if target.get_backend_name() == "sqlite" and target.database:
-        places["database"] = Path(target.database).absolute().parent
+        found["database"] = Path(target.database).absolute().parent
     if settings.ledger_export:
-        places["ledger_export"] = Path(settings.ledger_export).absolute()
-    return places
+        found["ledger_export"] = Path(settings.ledger_export).absolute()
+    return found
 
 
 def _open(settings: Settings) -> tuple[SqlStore, KeyRing, MerkleLedger]:

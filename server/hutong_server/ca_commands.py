@@ -128,6 +128,33 @@ def server_certificate(
     print(f"made {settings.tls_key} and {settings.tls_certificate}, good for {days} days")
 
 
+@ca.command("monitor-certificate")
+def monitor_certificate(
+    out: Annotated[Path, typer.Option(help="Directory for client.key, client.pem and ca.pem.")],
+    days: Annotated[int, typer.Option(min=1, max=90, help="Days that it is good for.")] = 30,
+) -> None:
+    """Make a key and certificate for `hutong-server health`, before there is a server to enrol with.
+
+    A registry with HUTONG_REQUIRE_REGISTERED_CERTIFICATES takes only enrolled ones: `ca enroll-token registry --role
+    monitor`, then `hutong enroll`.
+    """
+    from hutong_server.trust import ca_directory
+    from hutong_server.trust.ca_issuing import monitor_certificate as make
+
+    settings = _settings()
+    try:
+        chain, key, roots = make(settings.ca_directory, settings.registry_name, datetime.timedelta(days=days), _now())
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ca_directory.put_file(out / "client.key", key, 0o600)
+        ca_directory.put_file(out / "client.pem", chain, 0o644)
+        ca_directory.put_file(out / "ca.pem", roots, 0o644)
+    except ca_directory.AuthorityFault as error:
+        _refuse([str(error)])
+    except OSError as error:
+        _refuse([f"{error.filename}: {error.strerror}"])
+    print(f"made client.key, client.pem and ca.pem in {out}, good for {days} days")
+
+
 @ca.command("enroll-token")
 def enroll_token(
     institution: Annotated[str, typer.Argument(help='Code of the institution; "registry" is the operator itself.')],

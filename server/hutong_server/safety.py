@@ -21,8 +21,8 @@ def problems(settings: Settings, now: datetime.datetime) -> list[str]:
     return [
         *tls_problems(settings, now),
         *authority_problems(settings),
-        *_keys(settings),
-        *_addresses(settings),
+        *key_problems(settings),
+        *address_problems(settings),
         *_database(settings),
     ]
 
@@ -94,7 +94,8 @@ def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _keys(settings: Settings) -> list[str]:
+def key_problems(settings: Settings) -> list[str]:
+    """Faults of the key files: missing where they are needed, open to others, malformed."""
     found = []
     for variable, path in (("HUTONG_TOKEN_KEY", settings.token_key), ("HUTONG_SEAL_KEY", settings.seal_key)):
         # A database that has keys needs neither file.
@@ -114,7 +115,8 @@ def _keys(settings: Settings) -> list[str]:
     return found
 
 
-def _addresses(settings: Settings) -> list[str]:
+def address_problems(settings: Settings) -> list[str]:
+    """Faults of the metrics address."""
     if not settings.metrics_listen:
         return []
     try:

@@ -80,5 +80,19 @@ def server_certificate(
     return ca.pem(signed, current.presented), ca.key_pem(key)
 
 
+def monitor_certificate(
+    directory: Path, registry_name: str, life: datetime.timedelta, now: datetime.datetime
+) -> tuple[bytes, bytes, bytes]:
+    """(chain, key, roots) in PEM for health probes: the registry's own, in the role monitor. Raises AuthorityFault.
+
+    It is not in the list of certificates that were issued, for there may be no database yet.
+    """
+    current = ca_directory.read(directory)
+    key = ca.new_key()
+    spiffe_id = f"spiffe://{registry_name}/institution/registry/monitor"
+    signed = ca.sign_client(current.issuer, key.public_key(), spiffe_id, "registry.monitor", now, life)
+    return ca.pem(signed, current.issuer.certificate), ca.key_pem(key), ca.pem(*current.roots)
+
+
 def _instant(moment: datetime.datetime) -> Instant:
     return int(moment.timestamp() * 1000)

@@ -59,6 +59,12 @@ def migrations_pending(url: str) -> tuple[str, ...]:
         engine.dispose()
 
 
+def revisions() -> tuple[str, ...]:
+    """All migrations, in order: what an empty database lacks."""
+    known = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    return tuple(reversed(known))
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))

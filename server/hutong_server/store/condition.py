@@ -1,0 +1,55 @@
+"""How a database stands, for `hutong-server doctor`: one look on a connection of its own, nothing is changed."""
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from hutong_server.store.base import StoreUnavailable
+from hutong_server.store.engine import make_engine
+from hutong_server.store.migrations import migrations_pending
+
+_CLOCK = {
+    "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
+    "postgresql": text("SELECT extract(epoch FROM clock_timestamp())::float8"),
+}
+# A log begins with each start of a server: some thousand rows, where the ledger itself has millions.
+_NEWEST_LOG = text("SELECT max(started) FROM ledger_log")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the look found. Seconds."""
+
+    pending: tuple[str, ...]
+    """Migrations that the schema lacks."""
+    ahead: float
+    """By how much the database's clock is ahead of ours; negative: behind."""
+    unsure: float
+    """How long the question for the clock took: `ahead` is right to half of it."""
+    future: float
+    """By how much the newest start of a server, as it stands in the ledger, is ahead of our clock; negative: past."""
+
+
+def condition(url: str) -> Condition:
+    """Looks. Raises UnsafeSettings when a commit could be lost, StoreUnavailable when there is no answer."""
+    pending = migrations_pending(url)
+    engine = make_engine(url, pooled=False)
+    try:
+        with engine.connect() as connection:
+            began = time.time()
+            database = float(connection.execute(_CLOCK[engine.dialect.name]).scalar_one())
+            ended = time.time()
+            # A schema that lacks migrations may lack the table.
+            newest = None if pending else connection.execute(_NEWEST_LOG).scalar_one()
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+    finally:
+        engine.dispose()
+    return Condition(
+        pending=pending,
+        ahead=database - (began + ended) / 2,
+        unsure=ended - began,
+        future=float("-inf") if newest is None else newest / 1000 - ended,
+    )

@@ -71,7 +71,7 @@ async def test_a_line_across_institutions_in_the_sources_units(site: Site, seria
     assert [point.result.reusable for point in answer.series[0].points] == [False, True]
     assert answer.series[0].points[0].result.detail.value.text == "4.5 mmol/L"
     in_mass = await ask(site, patient, unit="mg/dL")
-    assert [[point.converted for point in each.points] for each in in_mass.series] == [["18", "16"], [""], [""]]
+    assert [[point.converted for point in each.points] for each in in_mass.series] == [["17.6", "16.0"], [""], [""]]
 
 
 async def test_only_what_is_a_point_of_this_patient(site: Site, serials: Iterator[int]) -> None:

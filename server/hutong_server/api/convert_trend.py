@@ -57,7 +57,7 @@ def _reading(number: int, judged: Judged, answer: Trend, units: Units) -> Readin
         time=time,
         value=value,
         unit=unit,
-        ucum=ucum_of(quantity.unit, quantity.system, quantity.code, units.is_ucum),
+        ucum=ucum_of(quantity.unit, quantity.system, quantity.code, units),
         method=folded_text(detail.method),
         specimen=folded_text(detail.specimen),
     )

@@ -6,8 +6,8 @@ Where method or specimen differ, results are not comparable and stand in series 
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Iterable
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple, Protocol
 
@@ -80,18 +80,24 @@ def number_of(value: str, comparator: str) -> str:
     return value if not comparator and _NUMBER.fullmatch(value) else ""
 
 
-def ucum_of(unit: str, system: str, code: str, is_ucum: Callable[[str], bool]) -> str:
+def ucum_of(unit: str, system: str, code: str, units: Units) -> str:
     """The UCUM code of a unit as feeds write it: its code when the system is UCUM's, else what the words mean.
 
-    "" when that is not certain. One spelling for what is written in several: litre is L, micro is u.
+    "" when that is not certain: when words and code say two different amounts of one thing, and for megagrams and
+    gigamoles, which are milligrams in capitals. One spelling for what is written in several: litre is L, micro is u.
     """
-    for written in (code,) if system == UCUM and code else (unit, code):
-        plain = _plain(written)
-        if plain and is_ucum(plain):
-            return plain
-    return ""
+    said, coded = (plain if plain and units.is_ucum(plain) else "" for plain in (_plain(unit), _plain(code)))
+    if not (system == UCUM and code):
+        found = said or coded
+    elif said and coded and (units.factor(said, coded, Fraction(2)) or _SAME) != _SAME:
+        found = ""
+    else:
+        found = coded
+    return "" if _CAPITALS.search(found) else found
 
 
+_SAME: Final = (Fraction(1), False)
+_CAPITALS: Final = re.compile(r"(?<![A-Za-z\[])[MGTPEZY](g|mol)(?![A-Za-z])")
 # As laboratories write them, after compatibility folding; none of these is a UCUM code of another meaning.
 _WORDS: Final = {
     "iu/L": "[IU]/L",
@@ -158,23 +164,38 @@ def series_of(
 
 
 def _conversion(ucum: str, target: str, units: Units, molar_mass: Fraction | None) -> Conversion | None:
-    if not ucum or not target or ucum == target:
+    if not ucum or not target or ucum == target or _counted(ucum) != _counted(target):
         return None
     found = units.factor(ucum, target, molar_mass)
     return Conversion(target, *found) if found is not None else None
 
 
+# UCUM counts all of these as moles or plain numbers. In a laboratory a mole of calcium is two equivalents, a field is
+# as large as its microscope makes it, and a clearance is for a body surface or is not.
+_COUNTED: Final = re.compile(r"(?<![A-Za-z\[])[a-zA-Z]?(eq|osm)(?![A-Za-z])|(\[[HL]PF\])|(\{[^}]*\d[^}]*\})")
+_REMARK: Final = re.compile(r"\{[^}]*\}")
+# HbA1c: 48 mmol/mol by one reference system are 6.5 % by the other, and no factor leads there.
+_AMOUNTS: Final = re.compile(r"[a-z]?mol/[a-z]?mol")
+
+
+def _counted(unit: str) -> tuple[object, ...]:
+    """What a unit counts that only a unit that counts the same can be compared with."""
+    counted = sorted("".join(groups) for groups in _COUNTED.findall(unit))
+    return _AMOUNTS.fullmatch(_REMARK.sub("", unit)) is not None, *counted
+
+
 def converted(value: str, factor: Fraction) -> str:
-    """A number times an exact factor, rounded half to even to the significant digits that the source wrote."""
+    """A number times an exact factor, rounded half to even, no coarser than the last digit that the source wrote."""
     if not value:
         return ""
     written = Decimal(value)
     exact = Fraction(written) * factor
     if not exact:
         return "0"
-    digits = max(1, len(written.as_tuple().digits)) if written else 1
-    context = Context(prec=digits, rounding=ROUND_HALF_EVEN)
-    return f"{context.divide(Decimal(exact.numerator), Decimal(exact.denominator)):f}"
+    step = Fraction(Decimal((0, (1,), int(written.as_tuple().exponent)))) * factor
+    last = (Decimal(step.numerator) / Decimal(step.denominator)).adjusted()
+    rounded = round(exact / Fraction(10) ** last)
+    return f"{Decimal(rounded).scaleb(last):f}"
 
 
 def factor_text(factor: Fraction) -> str:

@@ -47,8 +47,8 @@ def test_other_units_are_converted_beside_and_marked() -> None:
     assert (newest.unit, newest.conversion) == ("mmol/L", None)
     assert older.conversion is not None
     assert (older.unit, older.conversion.unit, older.conversion.molar) == ("mg/dL", "mmol/L", True)
-    # 90 mg/dL are 4.9957 mmol/L; the source wrote two digits.
-    assert [(point.value, point.converted) for point in older.points] == [("90", "5.0")]
+    # 90 mg/dL are 4.9957 mmol/L, and 1 mg/dL is 0.056 of them.
+    assert [(point.value, point.converted) for point in older.points] == [("90", "5.00")]
     assert newest.group == older.group
     assert factor_text(older.conversion.factor) == "2500/45039"
 
@@ -64,6 +64,43 @@ def test_without_molar_mass_mass_and_amount_stay_apart() -> None:
     newest, older = trend(reading(0, 10, "90", "mg/dL"), reading(1, 20), mass=None)
     assert newest.conversion is older.conversion is None
     assert newest.group != older.group
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mmol/mol", "%"),  # HbA1c: 48 mmol/mol are 6.5 %, not 4.8
+        ("mmol/mol{Hb}", "%{Hb}"),
+        ("meq/L", "mmol/L"),  # calcium: 2.5 mmol/L are 5 meq/L
+        ("mosm/kg", "mmol/kg"),
+        ("/[HPF]", "/[LPF]"),
+        ("mL/min/{1.73_m2}", "mL/min"),
+        ("U/L", "[IU]/L"),
+        ("Cel", "[degF]"),
+    ],
+)
+def test_what_ucum_counts_alike_and_a_laboratory_does_not_stays_apart(one: str, other: str) -> None:
+    found = trend(reading(0, 10, "48", one), reading(1, 20, "6.5", other), mass=Fraction("40.078"))
+    assert [each.conversion for each in found] == [None, None]
+    assert found[0].group != found[1].group
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "factor"),
+    [
+        ("mmol/mol", "umol/mmol", Fraction(1)),
+        ("meq/L", "eq/L", Fraction(1, 1000)),
+        ("L/L", "%", Fraction(100)),
+        ("{cells}/uL", "10*6/L", Fraction(1)),
+        ("mg/mmol{creat}", "mg/mmol", Fraction(1)),
+        ("mL/min/{1.73_m2}", "L/min/{1.73_m2}", Fraction(1, 1000)),
+    ],
+)
+def test_what_counts_the_same_converts(one: str, other: str, factor: Fraction) -> None:
+    newest, older = trend(reading(0, 10, "1", one), reading(1, 20, "1", other))
+    assert newest.group == older.group
+    assert older.conversion is not None
+    assert older.conversion.factor == factor
 
 
 def test_what_is_not_ucum_stands_alone() -> None:
@@ -120,12 +157,22 @@ def test_only_a_plain_number_is_one(value: str, comparator: str, expected: str) 
         ("mmHg", "", "", "mm[Hg]"),
         ("mg/dl", "", "", "mg/dL"),
         ("cells/uL", "", "", ""),
+        ("U/L", UCUM, "[IU]/L", "[IU]/L"),
+        ("K/uL", UCUM, "10*3/uL", "10*3/uL"),
+        # Words and code contradict each other.
+        ("mmol/L", UCUM, "mg/dL", ""),
+        ("g/L", UCUM, "g/dL", ""),
+        # Capitals: nobody measures megamoles.
+        ("Mmol/L", "", "", ""),
+        ("Mmol/L", UCUM, "Mmol/L", ""),
+        ("Mg/dL", "", "", ""),
+        ("Pg", "", "", ""),
         ("次/分", "", "", ""),
         ("", "", "", ""),
     ],
 )
 def test_units_are_read_as_feeds_write_them(unit: str, system: str, code: str, expected: str) -> None:
-    assert ucum_of(unit, system, code, ucum.is_ucum) == expected
+    assert ucum_of(unit, system, code, ucum) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,6 +180,9 @@ def test_units_are_read_as_feeds_write_them(unit: str, system: str, code: str, e
     [
         ("1.50", Fraction(1000), "1500"),
         ("5", Fraction("18.0156"), "90"),
+        # 7 mmol/L of glucose are 126 mg/dL: diabetes, and 100 would be none.
+        ("7", Fraction("18.0156"), "130"),
+        ("9.99", Fraction(10), "99.9"),
         ("0.05", Fraction("18.0156"), "0.9"),
         ("12.345", Fraction(1, 1000), "0.012345"),
         ("-2.5", Fraction(10), "-25"),
@@ -141,7 +191,7 @@ def test_units_are_read_as_feeds_write_them(unit: str, system: str, code: str, e
         ("", Fraction(10), ""),
     ],
 )
-def test_converted_numbers_keep_the_digits_of_the_source(value: str, factor: Fraction, expected: str) -> None:
+def test_converted_numbers_are_as_fine_as_the_source_wrote_them(value: str, factor: Fraction, expected: str) -> None:
     assert converted(value, factor) == expected
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 statistics = typer.Typer(no_args_is_help=True, help="What is counted of prompts and decisions; docs/statistics.md.")
 
-_ROWS = 20_000
-"""Rows of roll-ups that are removed at once."""
 _HELD = 600_000
 _STATEMENT_MS = 600_000
 
@@ -73,10 +71,8 @@ def rebuild() -> None:
         counting = Counting(store, lambda: book, _now, Metrics())
         # Nobody else counts while the rows go.
         store.submit(seize(counting.holder, book, _now(), _HELD)).result()
-        removed = 0
-        while found := store.submit(lambda writer: writer.forget_counts(_ROWS)).result():
-            removed += found
-        print(f"{removed} rows forgotten")
+        while store.submit(lambda writer: writer.forget_counts()).result():
+            pass
         if not counting.count():
             _refuse("another process began to count; let it finish")
     print("counted")

@@ -105,6 +105,7 @@ class StatisticsReader(Protocol):
         """One of RAW → everything recorded before is counted."""
 
     def counting_run(self) -> Run | None: ...
+    def anything_counted(self) -> bool: ...
 
 
 class StatisticsWriter(StatisticsReader, Protocol):
@@ -115,5 +116,5 @@ class StatisticsWriter(StatisticsReader, Protocol):
 
     def put_counting_position(self, raw: str, recorded: Instant) -> None: ...
     def put_counting_run(self, run: Run) -> None: ...
-    def forget_counts(self, limit: int) -> int:
-        """Removes this many rows of roll-ups, and every position; returns how many were removed."""
+    def forget_counts(self) -> bool:
+        """Removes one period of one roll-up, and every position. Whether anything is left."""

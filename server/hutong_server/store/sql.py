@@ -85,6 +85,7 @@ class SqlReader(Transaction):
     counted_cells = _counts.counted_cells
     counting_positions = _counts.counting_positions
     counting_run = _counts.counting_run
+    anything_counted = _counts.anything_counted
     raw_day = _raw.raw_day
     days_touched = _raw.days_touched
     access_records = _prompts.access_records

@@ -31,11 +31,8 @@ _POSITIONS = Statement(select(statistics_position))
 _PUT_POSITION = upsert(statistics_position)
 _RUN = Statement(select(statistics_run).where(statistics_run.c.run == 1))
 _PUT_RUN = upsert(statistics_run)
-_FORGET = Statement(
-    delete(_table).where(
-        tuple_(*(_c[name] for name in _KEYS)).in_(select(*(_c[name] for name in _KEYS)).limit(bindparam("limit")))
-    )
-)
+_FORGET = Statement(delete(_table).where(_c.cuboid == bindparam("of_cuboid"), _c.period == bindparam("of_period")))
+_ANY = Statement(select(_c.cuboid, _c.period).order_by(_c.cuboid, _c.period).limit(1))
 _FORGET_POSITIONS = Statement(delete(statistics_position))
 
 
@@ -203,13 +200,15 @@ def put_counting_run(tx: Transaction, run: Run) -> None:
     tx.run(_PUT_RUN, run=1, **run._asdict())
 
 
-def forget_counts(tx: Transaction, limit: int) -> int:
+def anything_counted(tx: Transaction) -> bool:
+    """See StatisticsReader."""
+    return tx.row(_ANY) is not None
+
+
+def forget_counts(tx: Transaction) -> bool:
     """See StatisticsWriter."""
-    before = tx.rows(_SIZE)[0][0]
     tx.run(_FORGET_POSITIONS)
-    tx.run(_FORGET, limit=limit)
-    left: int = tx.rows(_SIZE)[0][0]
-    return int(before - left)
-
-
-_SIZE = Statement(select(func.count()).select_from(_table))
+    first = tx.row(_ANY)
+    if first is not None:
+        tx.run(_FORGET, of_cuboid=first[0], of_period=first[1])
+    return anything_counted(tx)

@@ -53,7 +53,8 @@ def claim(holder: bytes, book: RuleBook, now: Instant) -> Callable[[Writer], boo
         if run is not None and run.holder != holder and run.held_until > now:
             return False
         zone = book.policy.time_zone
-        if run is not None and run.time_zone != zone:
+        # A new registry counts in the default zone until its region is imported.
+        if run is not None and run.time_zone != zone and writer.anything_counted():
             raise ZoneChanged
         writer.put_counting_run(Run(holder, now + LEASE, run.counted_until if run else 0, zone))
         return True

@@ -143,23 +143,27 @@ async def test_going_back_makes_a_new_version_with_the_old_content(
     assert await verdict(site, patient, hospital) == ("OUTSIDE_WINDOW", bad)
     suspend = catalog.SuspendInstitutionRequest(code=f"{hospital}L", scope="SUSPENSION_SCOPE_ACCESS", reason="停")
     await site.catalog().SuspendInstitution(suspend, timeout=5)
+    quality = catalog.SuspendInstitutionRequest(code=hospital, scope="SUSPENSION_SCOPE_QUALITY", reason="停")
+    await site.catalog().SuspendInstitution(quality, timeout=5)
     ask = catalog.RollBackCatalogRequest(to_version=good, comment="录入有误", dry_run=True)
     shown = await site.catalog().RollBackCatalog(ask, timeout=5)
     assert {(each.kind, each.key) for each in shown.changes} == {
         ("institution", hospital),
         ("override", f"institution:{hospital}|LAB-K"),
     }
-    assert shown.rules_version == bad + 1
+    assert shown.rules_version == bad + 2
     ask.dry_run = False
     done = await site.catalog().RollBackCatalog(ask, timeout=5)
-    assert (done.rules_version, done.change_count) == (bad + 2, 2)
-    assert await verdict(site, patient, hospital) == ("reusable", bad + 2)
+    assert (done.rules_version, done.change_count) == (bad + 3, 2)
+    assert await verdict(site, patient, hospital) == ("reusable", bad + 3)
     # The institution that came later stays, and so does its suspension.
     kept = await site.catalog().GetInstitution(catalog.GetInstitutionRequest(code=f"{hospital}L"), timeout=5)
     assert kept.institution.state == catalog.INSTITUTION_STATE_ACCESS_SUSPENDED
-    assert [each.key for each in await diff_of(site, good)] == [f"{hospital}L"]
+    back = await site.catalog().GetInstitution(catalog.GetInstitutionRequest(code=hospital), timeout=5)
+    assert (back.institution.name, back.institution.HasField("quality_suspended_since")) == ("医院", True)
+    assert [each.key for each in await diff_of(site, good)] == [hospital, f"{hospital}L"]
     again = await site.catalog().RollBackCatalog(ask, timeout=5)
-    assert (again.rules_version, again.change_count) == (bad + 2, 0)
+    assert (again.rules_version, again.change_count) == (bad + 3, 0)
     assert (await versions(site))[0].comment == f"as version {good}: 录入有误"
     ask.to_version = bad + 99
     assert (await refused(site.catalog().RollBackCatalog(ask, timeout=5))).reason == "NOT_FOUND"

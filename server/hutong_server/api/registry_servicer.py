@@ -16,7 +16,7 @@ from hutong_server.api.publish_batch import PublishBatch
 from hutong_server.api.publish_stream import Document, PublishStream, Sent, Window
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
-from hutong_server.domain.report import Issue, Refusal, Severity
+from hutong_server.domain.report import Issue, Refusal, Report, Severity
 from hutong_server.domain.rulebook import zone_of
 from hutong_server.fhir.intake import Reading
 from hutong_server.store.base import StoreUnavailable
@@ -33,6 +33,8 @@ from hutong_server.usecases.publish import (
 )
 
 Context = grpc.aio.ServicerContext[Any, Any]
+_FEW = 64
+"""Results of a document that is prepared where it comes in: less than a millisecond."""
 
 
 class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
@@ -144,7 +146,11 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         )
         readings = await parts.reading.read(request.document, release, reading)
         command = PublishDocument(readings, caller, now, request_id, feed, position, request.validate_only)
-        return await parts.parse(partial(publish, command, publisher))
+        results = sum(len(each.results) for each in readings if isinstance(each, Report))
+        # A thread costs more than an ordinary report.
+        return (
+            publish(command, publisher) if results <= _FEW else await parts.parse(partial(publish, command, publisher))
+        )
 
     def _publisher(self) -> Publisher:
         return Publisher(self._parts.rules.book, self._parts.tokens, self._parts.wire)

@@ -60,7 +60,9 @@ class Metrics:
         self.handshakes_refused = Counter(
             "hutong_handshakes_refused", "Connections that failed in TLS.", ("reason",), registry=self.registry
         )
-        self.prompts = Counter("hutong_prompts", "Charts answered.", ("outcome",), registry=self.registry)
+        self.prompts = Counter(
+            "hutong_prompts", "Charts and orders answered.", ("kind", "outcome"), registry=self.registry
+        )
         self.verdicts = Counter(
             "hutong_verdicts",
             "Results judged for an answer, by REUSABLE or the first reason against.",

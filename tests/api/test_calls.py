@@ -227,7 +227,7 @@ async def test_metrics_count_calls_by_method_and_code(site: Site, serials: Itera
     assert grown(f"grpc_server_handling_seconds_count{{{asked}}}") == 2
     assert grown(f"grpc_server_msg_received_total{{{asked}}}") == 2
     assert grown(f"grpc_server_msg_sent_total{{{asked}}}") == 1
-    assert grown('hutong_prompts_total{outcome="found"}') == 1
+    assert grown('hutong_prompts_total{kind="chart",outcome="found"}') == 1
     assert grown('hutong_calls_refused_total{reason="REQUEST_INVALID"}') == 1
     assert sum(grown(name) for name in after if name.startswith("hutong_reports_published_total")) == 1
     assert after["hutong_rules_version"] > 0

@@ -7,6 +7,7 @@ import grpc
 from hutong.v1 import reuse_service_pb2
 
 from hutong_server.api import call
+from hutong_server.api.answer_counts import count_orders
 from hutong_server.api.convert import Faults
 from hutong_server.api.convert_orders import orders_in, orders_out
 from hutong_server.api.convert_reuse import MAX_REQUEST_ID, PROMPT_ID, Asker, context_in, patient_in
@@ -52,6 +53,7 @@ class OrderMethods:
                     raise refusal(Reason.OVERLOADED) from None
                 await parts.rules.refresh()
         this.outcome = found.outcome.value
+        count_orders(parts.metrics, found)
         if found.passed.declared:
             parts.metrics.break_glass.inc()
         return response

@@ -8,6 +8,7 @@ import grpc
 from hutong.v1 import reuse_service_pb2, reuse_service_pb2_grpc
 
 from hutong_server.api import call
+from hutong_server.api.answer_counts import count_chart
 from hutong_server.api.convert import Faults, instant
 from hutong_server.api.convert_reuse import (
     MAX_REQUEST_ID,
@@ -82,7 +83,7 @@ class ReuseServicer(
         found, response = await parts.answer(answer)
         this.outcome = found.outcome.value
         self._count(found.passed)
-        parts.metrics.prompts.labels(this.outcome).inc()
+        count_chart(parts.metrics, found)
         return response
 
     async def ListReports(

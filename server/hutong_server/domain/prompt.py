@@ -2,13 +2,14 @@
 always the newer ones of the same item that may not. Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hutong_server.domain.recognition import RecognizedItem, Specialty
 from hutong_server.domain.report import Instant, ResultFacts, TimeSource
 from hutong_server.domain.results import Results, Shape
-from hutong_server.domain.reuse import Assessment, Judge, Judgment, ReportFacts, Request
+from hutong_server.domain.reuse import Assessment, Judge, Judgment, NotReusable, ReportFacts, Request
 from hutong_server.domain.rulebook import RuleBook
 
 
@@ -43,6 +44,8 @@ class Prompted(NamedTuple):
     """Empty unless everything was judged."""
     others: int
     """Results that are on no line: older ones, and those that may not be reused."""
+    against: Mapping[NotReusable, int]
+    """By the first reason: what was passed over, from the newest result of each item on, until one may be reused."""
 
 
 _LATEST = 1 << 62
@@ -87,8 +90,8 @@ def prompt(reports: _Reports, request: Request, book: RuleBook, *, everything: b
                 groups.append(_group(report, results, index, alone, Judge(when, report, request, book)))
     # Stable: of results at one moment the one that stands first comes first.
     groups.sort(key=_recency, reverse=True)
-    lines = _lines(groups)
-    return Prompted(lines, _refused(groups) if everything else (), count - len(lines))
+    lines, against = _lines(groups)
+    return Prompted(lines, _refused(groups) if everything else (), count - len(lines), against)
 
 
 def _group(report: ReportFacts, results: Results, first: int, shapes: Sequence[Shape], judge: Judge) -> _Alike:
@@ -97,8 +100,8 @@ def _group(report: ReportFacts, results: Results, first: int, shapes: Sequence[S
     return _Alike((_LATEST if time is None else time, judge.issued or 0), report, results, first, shapes, judge)
 
 
-def _lines(groups: list[_Alike]) -> tuple[Line, ...]:
-    """From the newest result of each item on, until one may be reused."""
+def _lines(groups: list[_Alike]) -> tuple[tuple[Line, ...], Counter[NotReusable]]:
+    """From the newest result of each item on, until one may be reused; and what was passed over, counted."""
     lines: dict[str, Line] = {}
     passed: dict[str, list[tuple[_Alike, int, Judgment]]] = {}
     done = {""}
@@ -115,7 +118,13 @@ def _lines(groups: list[_Alike]) -> tuple[Line, ...]:
                 lines[code] = Line(item, best, tuple([other.judged(at, known) for other, at, known in newer]))
             else:
                 passed.setdefault(code, []).append((group, index, found))
-    return tuple(sorted(lines.values(), key=_place))
+    against = Counter([_first(group.judge, found) for each in passed.values() for group, _, found in each])
+    return tuple(sorted(lines.values(), key=_place)), against
+
+
+def _first(judge: Judge, found: Judgment) -> NotReusable:
+    """The first reason against a result that may not be reused."""
+    return found.before[0] if found.before else judge.assessment(found).reasons[0]
 
 
 def _place(line: Line) -> tuple[bool, str]:

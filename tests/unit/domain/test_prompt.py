@@ -1,12 +1,13 @@
 """A prompt says what its definition says: told here by judging every result by itself."""
 
+from collections import Counter
 from math import inf
 from typing import Any
 
-from hutong_server.domain.prompt import Judged, prompt
+from hutong_server.domain.prompt import Judged, Prompted, prompt, recency
 from hutong_server.domain.recognition import Specialty
 from hutong_server.domain.report import Status
-from hutong_server.domain.reuse import DAY, Request, assess
+from hutong_server.domain.reuse import DAY, NotReusable, Request, assess
 from hutong_server.domain.rulebook import RuleBook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,17 @@ def told(chart: list[Any], request: Request, source: dict[str, Any]) -> tuple[li
     return lines, refused, len(judged) - len(lines)
 
 
+def passed_over(whole: Prompted, *, or_alike: bool) -> Counter[NotReusable]:
+    """First reasons against what is newer than what may be reused of its item; with what is as new, too."""
+    best = {line.item.code: recency(line.best) for line in whole.lines}
+    found = [(recency(one), one) for one in whole.not_reusable if one.verdict.item is not None]
+    return Counter(
+        one.verdict.reasons[0]
+        for when, one in found
+        if (than := best.get(one.verdict.item.code)) is None or when > than or (or_alike and when == than)
+    )
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(charts())
 def test_a_prompt_says_what_is_meant(case: tuple[list[Any], Request, dict[str, Any]]) -> None:
@@ -71,6 +83,7 @@ def test_a_prompt_says_what_is_meant(case: tuple[list[Any], Request, dict[str, A
     assert [tuple(line) for line in whole.lines] == lines
     assert list(whole.not_reusable) == refused
     assert whole.others == others
+    assert passed_over(whole, or_alike=False) <= whole.against <= passed_over(whole, or_alike=True)
     book = RuleBook(**source)
     for _ in range(2):  # the second time from what the book remembers
         picked = prompt(chart, request, book, everything=False)

@@ -306,6 +306,8 @@ async def test_who_looks_and_what_for_is_asked_of_institutions(site: Site, day: 
         ({}, (1, 2, 3, 4), ("group_by",)),
         ({}, (0, 99), ("group_by[0]", "group_by[1]")),
         ({"first_day": "2026-01-01", "last_day": "2026-02-01"}, (2, 3, 5), ("filter",)),
+        ({"first_day": "2026-01-02", "last_day": "2026-03-30"}, (2, 5), ("filter",)),
+        ({"first_day": "2026-01-01", "last_day": "2026-03-31", "department": "内科"}, (1, 5), ("filter",)),
     ],
 )
 async def test_what_cannot_be_asked(
@@ -315,6 +317,22 @@ async def test_what_cannot_be_asked(
     request = v1.GetStatisticsRequest(filter=wanted, group_by=by)
     found = await refused(statistics(site, "registry", "supervisor").GetStatistics(request, timeout=10))
     assert (found.code, found.paths) == ("INVALID_ARGUMENT", paths)
+
+
+@pytest.mark.parametrize(
+    ("filters", "by"),
+    [
+        ({}, (2, 5)),
+        ({}, (1, 2, 5)),
+        ({"source": "H1"}, (3, 4, 5)),
+        ({"receiver": "H2", "department": "内科"}, (2, 5)),
+        ({"last_day": "2026-02-28"}, (2, 3)),
+    ],
+)
+async def test_what_can_be_asked_of_a_long_time(site: Site, filters: dict[str, Any], by: tuple[int, ...]) -> None:
+    wanted = v1.StatisticsFilter(**({"first_day": "2025-03-01", "last_day": "2026-03-31"} | filters))
+    request = v1.GetStatisticsRequest(filter=wanted, group_by=by)
+    await statistics(site, "registry", "supervisor").GetStatistics(request, timeout=10)
 
 
 async def test_pages_are_good_for_their_own_question_and_caller(site: Site, day: list[Any]) -> None:

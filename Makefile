@@ -80,6 +80,11 @@ cases: install ## Judge case files: make cases CASES=DIR
 bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
 	$(BIN)/python -m tests.bench
 
+VISITS ?= 3000
+.PHONY: city-month
+city-month: install ## A month of a city of 839 institutions, what recognition is worth (about 5 minutes; VISITS=, SEED=)
+	$(BIN)/python deploy/city_month/month.py --visits $(VISITS) --seed $${SEED:-1}
+
 fuzz: install ## Fuzz every method and the intake for longer, with new examples each time (minutes)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz --timeout 0
 

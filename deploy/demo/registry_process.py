@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _LISTENING = re.compile(r"listening on port (\d+)")
@@ -20,7 +21,10 @@ class RegistryFailed(Exception):
 class Registry:
     """hutong-server on SQLite in a directory."""
 
-    def __init__(self, home: Path, certs: Path, port: int) -> None:
+    def __init__(
+        self, home: Path, certs: Path, port: int, program: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`program`: what serves in place of `-m hutong_server`; `settings`: HUTONG_* beside those of the demo."""
         self.database = home / "hutong.db"
         self.address = f"127.0.0.1:{port}"
         self._home = home
@@ -38,7 +42,9 @@ class Registry:
             "HUTONG_SEAL_KEY": str(home / "keys" / "seal.key"),
             "HUTONG_KEK": str(home / "keys" / "kek.key"),
             "HUTONG_LEDGER_KEY": str(home / "keys" / "ledger.key"),
+            **(settings or {}),
         }
+        self._serving = [sys.executable, *program] if program else _program()
         self._certs = certs
 
     def start(self) -> None:
@@ -47,7 +53,7 @@ class Registry:
         self._call("keys", "init")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own program
-                [*_program(), "serve"], env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [*self._serving, "serve"], env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:

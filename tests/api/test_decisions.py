@@ -153,6 +153,7 @@ async def test_the_same_again_a_conflict_and_a_revocation(site: Site, serials: I
     assert (taken_back.outcome, taken_back.HasField("price_fen")) == (RECORDED, False)
     [after] = (await record(site, sent)).results
     assert (after.outcome, after.HasField("citation")) == (ALREADY, False)
+    assert [each.revoked for each in (first, again, conflict, taken_back, after)] == [False, False, False, True, True]
 
 
 async def test_each_decision_is_refused_for_itself(site: Site, serials: Iterator[int]) -> None:

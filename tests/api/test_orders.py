@@ -84,6 +84,9 @@ async def test_one_answer_for_the_whole_set_of_orders(site: Site, serials: Itera
     assert [list(each.reasons) for each in sodium.not_reusable] == [[report_pb2.NOT_REUSABLE_REASON_OUTSIDE_WINDOW]]
     assert answer.answers[1].items[0] == answer.answers[4].items[0] == potassium
     assert answer.rules_version > 0
+    # What a repeat can be reasoned with comes with the question: a plugin knows no other way to it.
+    (ground,) = answer.grounds
+    assert (ground.code, ground.name_zh, ground.name_en, ground.needs_text) == ("4", "急诊", "emergency", False)
     assert answer.coverage[0].answer == reuse_service_pb2.SOURCE_ANSWER_COMPLETE
     # The report behind a line opens with the id that was given.
     asked = reuse_service_pb2.GetReportRequest(

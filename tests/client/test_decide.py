@@ -62,6 +62,11 @@ def test_people_are_shown_the_citation_in_their_language_and_what_went_wrong(cli
     assert "decisions[1].ground is not a ground of the region" in refused
     revoked = cli("--lang", "en", *decide, now, "--revoke", **H2).stdout
     assert "LAB-K  revoked  recorded" in revoked
+    # What was taken back is on record and does not stand.
+    again = cli("--lang", "en", *decide, now, "--recognize", **H2).stdout
+    assert "LAB-K  recognized  was recorded before" in again
+    assert "taken back: nothing stands" in again
+    assert "taken back" not in revoked
 
 
 @pytest.mark.usefixtures("published")

@@ -189,6 +189,8 @@ def _show(
         if result.HasField("price_fen"):
             yuan = f"{result.price_fen // 100}.{result.price_fen % 100:02}"
             line.append(f"  {yuan} 元" if zh else f"  {yuan} yuan", "dim")
+        if result.revoked and sent.kind != reuse.DECISION_KIND_REVOKED:
+            line.append("  已撤销，不再有效" if zh else "  taken back: nothing stands", "bold yellow")
         console.print(line)
         if result.outcome == reuse.DECISION_OUTCOME_CONFLICT:
             standing = result.standing

@@ -49,6 +49,8 @@ def show_orders(
             "To decide for each line: recognise it, or repeat it on a ground.",
         )
         console.print(Text(text, style="bold"))
+        for ground in answer.grounds:
+            console.print(_ground(ground, language))
     if answer.withheld_count:
         text = say(
             f"患者不予公开的结果 {answer.withheld_count} 项。",
@@ -123,6 +125,13 @@ def _why_not(item: reuse.OrderedItem, language: Language) -> Text:
     if more:
         words += f"（另有 {more} 项）" if zh else f" (and {more} more)"
     return cell(words, "yellow")
+
+
+def _ground(ground: reuse.RepeatGround, language: Language) -> Text:
+    zh = language == "zh"
+    name = (ground.name_zh if zh else ground.name_en) or ground.name_zh
+    words = ("（须写明理由）" if zh else " (say why)") if ground.needs_text else ""
+    return cell(f"  {ground.code}  {name}{words}", "dim")
 
 
 def _number(report_id: str, ids: list[str]) -> str:

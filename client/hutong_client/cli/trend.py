@@ -23,7 +23,7 @@ from hutong_client.cli.labels import enum_label
 from hutong_client.cli.language import Language, help_text
 from hutong_client.cli.output import as_dict, cell, clean, table, zone
 from hutong_client.cli.patient_source import PatientFile, read_patient
-from hutong_client.cli.phrases import institution_name, taken_text
+from hutong_client.cli.phrases import institution_name, range_text, taken_text
 from hutong_client.cli.session import Session
 
 TREND_DEADLINE = 10.0
@@ -163,7 +163,7 @@ def _list(series: reuse.TrendSeries, console: Console, language: Language) -> No
         cells = [
             cell(taken_text(point.result, language)),
             cell(f"{detail.value.text} {flags}".strip(), "bold red" if point.result.critical else ""),
-            cell(detail.reference_range[0].text if detail.reference_range else ""),
+            cell(range_text(detail.reference_range)),
             cell(institution_name(point.result.issuer)),
         ]
         if series.HasField("conversion"):

@@ -362,7 +362,7 @@ class CheckOrdersRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., patient: _Optional[_Union[PatientQuery, _Mapping]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class CheckOrdersResponse(_message.Message):
-    __slots__ = ("prompt_id", "outcome", "answers", "ask", "coverage", "judged_at", "rules_version", "withheld_count")
+    __slots__ = ("prompt_id", "outcome", "answers", "ask", "coverage", "judged_at", "rules_version", "withheld_count", "grounds")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
@@ -371,6 +371,7 @@ class CheckOrdersResponse(_message.Message):
     JUDGED_AT_FIELD_NUMBER: _ClassVar[int]
     RULES_VERSION_FIELD_NUMBER: _ClassVar[int]
     WITHHELD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    GROUNDS_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     outcome: Outcome
     answers: _containers.RepeatedCompositeFieldContainer[OrderAnswer]
@@ -379,7 +380,20 @@ class CheckOrdersResponse(_message.Message):
     judged_at: _timestamp_pb2.Timestamp
     rules_version: int
     withheld_count: int
-    def __init__(self, prompt_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., answers: _Optional[_Iterable[_Union[OrderAnswer, _Mapping]]] = ..., ask: _Optional[bool] = ..., coverage: _Optional[_Iterable[_Union[SourceCoverage, _Mapping]]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules_version: _Optional[int] = ..., withheld_count: _Optional[int] = ...) -> None: ...
+    grounds: _containers.RepeatedCompositeFieldContainer[RepeatGround]
+    def __init__(self, prompt_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., answers: _Optional[_Iterable[_Union[OrderAnswer, _Mapping]]] = ..., ask: _Optional[bool] = ..., coverage: _Optional[_Iterable[_Union[SourceCoverage, _Mapping]]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules_version: _Optional[int] = ..., withheld_count: _Optional[int] = ..., grounds: _Optional[_Iterable[_Union[RepeatGround, _Mapping]]] = ...) -> None: ...
+
+class RepeatGround(_message.Message):
+    __slots__ = ("code", "name_zh", "name_en", "needs_text")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_ZH_FIELD_NUMBER: _ClassVar[int]
+    NAME_EN_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_TEXT_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    name_zh: str
+    name_en: str
+    needs_text: bool
+    def __init__(self, code: _Optional[str] = ..., name_zh: _Optional[str] = ..., name_en: _Optional[str] = ..., needs_text: _Optional[bool] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("prompt_id", "item", "kind", "ground", "text", "decided_at")
@@ -410,7 +424,7 @@ class Citation(_message.Message):
     def __init__(self, text_zh: _Optional[str] = ..., text_en: _Optional[str] = ..., value: _Optional[str] = ..., report_id: _Optional[str] = ...) -> None: ...
 
 class DecisionResult(_message.Message):
-    __slots__ = ("outcome", "reason", "message", "path", "standing", "refused", "citation", "price_fen")
+    __slots__ = ("outcome", "reason", "message", "path", "standing", "refused", "citation", "price_fen", "revoked")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -419,6 +433,7 @@ class DecisionResult(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     CITATION_FIELD_NUMBER: _ClassVar[int]
     PRICE_FEN_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_FIELD_NUMBER: _ClassVar[int]
     outcome: DecisionOutcome
     reason: _error_reason_pb2.ErrorReason
     message: str
@@ -427,7 +442,8 @@ class DecisionResult(_message.Message):
     refused: Decision
     citation: Citation
     price_fen: int
-    def __init__(self, outcome: _Optional[_Union[DecisionOutcome, str]] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., message: _Optional[str] = ..., path: _Optional[str] = ..., standing: _Optional[_Union[Decision, _Mapping]] = ..., refused: _Optional[_Union[Decision, _Mapping]] = ..., citation: _Optional[_Union[Citation, _Mapping]] = ..., price_fen: _Optional[int] = ...) -> None: ...
+    revoked: bool
+    def __init__(self, outcome: _Optional[_Union[DecisionOutcome, str]] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., message: _Optional[str] = ..., path: _Optional[str] = ..., standing: _Optional[_Union[Decision, _Mapping]] = ..., refused: _Optional[_Union[Decision, _Mapping]] = ..., citation: _Optional[_Union[Citation, _Mapping]] = ..., price_fen: _Optional[int] = ..., revoked: _Optional[bool] = ...) -> None: ...
 
 class RecordDecisionsRequest(_message.Message):
     __slots__ = ("context", "decisions")

@@ -101,6 +101,7 @@ def result_out(
     stands = answer.stands
     if stands is None:
         return
+    target.revoked = answer.revoked
     if answer.outcome is DecisionOutcome.CONFLICT:
         _decision(target.standing, stands, sent.prompt_id)
         target.refused.CopyFrom(sent)

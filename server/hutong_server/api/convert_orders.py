@@ -83,6 +83,11 @@ def orders_out(
             if item.item.code not in written:
                 written[item.item.code] = _item_out(item, answer, asker, sealed)
             added.items.append(written[item.item.code])
+    if answer.checked.lines:
+        for ground in asker.book.grounds:
+            out.grounds.add(
+                code=ground.code, name_zh=ground.name_zh, name_en=ground.name_en, needs_text=ground.needs_text
+            )
     coverage_out(out.coverage.add(), coverage, source)
     return out
 

@@ -29,7 +29,7 @@ from hutong_server.api.refusals import keeping_refusals
 from hutong_server.api.trend_methods import TrendMethods
 from hutong_server.store.base import Reader, ReportFilter, Writer
 from hutong_server.usecases.gate import Passed
-from hutong_server.usecases.get_report import GetReport, get_report
+from hutong_server.usecases.get_report import GetReport, WholeReport, get_report
 from hutong_server.usecases.list_reports import ListReports, list_reports
 from hutong_server.usecases.open_chart import ChartAnswer, OpenChart, open_chart
 
@@ -143,16 +143,16 @@ class ReuseServicer(
         faults.check()
         asker = self._asker()
 
-        def answer() -> tuple[reuse_service_pb2.GetReportResponse, Future[None]]:
-            found = parts.store.read(
-                lambda reader: get_report(ask, reader, asker.book, parts.tokens, parts.ids, parts.clock())
-            )
-            kept = parts.store.submit(found.keep)
-            this.outcome = found.record.outcome
-            self._count(found.passed)
-            return report_out(found, asker), kept
+        def answer(
+            reader: Reader,
+        ) -> tuple[tuple[WholeReport, reuse_service_pb2.GetReportResponse], Callable[[Writer], None]]:
+            found = get_report(ask, reader, asker.book, parts.tokens, parts.ids, parts.clock())
+            return (found, report_out(found, asker)), found.keep
 
-        return await self._parts.run_kept(keeping_refusals(parts.store, answer))
+        found, response = await parts.answer(answer)
+        this.outcome = found.record.outcome
+        self._count(found.passed)
+        return response
 
     def _count(self, passed: Passed) -> None:
         if passed.declared:

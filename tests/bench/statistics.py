@@ -191,11 +191,11 @@ def _ask(
 ) -> dict[str, dict[str, float]]:
     end = f"{YEAR}-{months:02}-{calendar.monthrange(YEAR, months)[1]}"
     found: dict[str, dict[str, float]] = {}
-    for span, (first, last) in {
-        "": (f"{YEAR}-01-01", end),
-        # With whole months, as many as one question may read of the finest.
-        ", days at both ends": (f"{YEAR}-01-17", f"{YEAR}-{months:02}-16"),
-    }.items():
+    spans = {"": (f"{YEAR}-01-01", end)}
+    if months > 1:
+        # Beside whole months, as many days as one question may read of the finest.
+        spans[", days at both ends"] = (f"{YEAR}-01-17", f"{YEAR}-{months:02}-16")
+    for span, (first, last) in spans.items():
         for name, by, filters in QUESTIONS:
             wanted = StatisticsFilter(first, last, **filters)
             ask = GetStatistics(wanted, by, _SUPERVISOR, 1000)

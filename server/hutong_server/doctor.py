@@ -46,8 +46,9 @@ MENDS = {
     "another authority, copy both from there. A running server takes them at the next connection",
     "HUTONG_TLS_KEY": "chmod 600 it and give it to the user of the service; when it is lost or another's, make both "
     "anew with `hutong-server ca server-certificate --name HOST`",
-    "HUTONG_TLS_CA": "put the certificates of the authorities there whose clients are to be accepted: roots.pem of "
+    "HUTONG_TLS_CA": "put the certificates of the authorities there whose clients are to be accepted: clients.pem of "
     "HUTONG_CA_DIRECTORY, or those of your own",
+    "HUTONG_CERT": "`hutong-server ca monitor-certificate --out DIR` makes key and certificate anew; or `hutong renew`",
     "HUTONG_CA_DIRECTORY": "`hutong-server ca show` says how the authorities stand; restore the directory from its "
     "backup, or exchange what runs out with `hutong-server ca rotate prepare`",
     "HUTONG_ENROLLMENT_APPROVAL_ROLES": "name roles by commas: admin, emr, feed, monitor, portal, registry, supervisor",
@@ -67,11 +68,12 @@ MENDS = {
 """What to do about a sentence that begins with the variable."""
 
 
-def examine(settings: Settings, now: datetime.datetime, least_free: float) -> list[Finding]:
-    """Everything, at `now` (aware). `least_free`: GiB that each disk should have."""
+def examine(settings: Settings, now: datetime.datetime, least_free: float, probe: str = "") -> list[Finding]:
+    """Everything, at `now` (aware). `least_free`: GiB that each disk should have. `probe`: certificate of `health`."""
     found = [
         *_section("settings", safety.address_problems(settings), lambda: [Finding("settings", "known and in range")]),
         *_certificates(settings, now),
+        *(_probe(Path(probe), now) if probe else ()),
         *_section("keys", safety.key_problems(settings), lambda: [Finding("keys", "there, closed to others")]),
         *_disk(settings, least_free),
     ]
@@ -106,6 +108,15 @@ def _days_left(settings: Settings, now: datetime.datetime) -> list[Finding]:
         for what, each in (("the issuing intermediate", own.issuer.certificate), ("the root", own.anchor)):
             found.append(_left("HUTONG_CA_DIRECTORY", what, each, now, LEAST_DAYS_OF_AUTHORITY))
     return found
+
+
+def _probe(certificate: Path, now: datetime.datetime) -> list[Finding]:
+    # Once it has run out, orchestrators take every server for dead.
+    try:
+        (leaf, *_) = x509.load_pem_x509_certificates(certificate.read_bytes())
+    except (OSError, ValueError):
+        return _section("certificates", [f"HUTONG_CERT: {certificate} holds no certificate that can be read"], list)
+    return [_left("HUTONG_CERT", "the health probe's certificate", leaf, now, LEAST_DAYS)]
 
 
 def _left(variable: str, what: str, certificate: x509.Certificate, now: datetime.datetime, least: int) -> Finding:

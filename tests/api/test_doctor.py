@@ -90,6 +90,13 @@ def test_certificates(own: Material, url: str, tmp_path: Path) -> None:
     found = wrong(own, url, HUTONG_TLS_KEY=other)
     assert ("certificates", "HUTONG_TLS_KEY: the key is not the one of HUTONG_TLS_CERTIFICATE") in found
 
+    environment = load(own.environment(url))
+    (probe,) = (
+        each for each in doctor.examine(environment, within_a_week, 0, str(server)) if "health probe" in each.text
+    )
+    assert "has 5 days left" in probe.text
+    assert "ca monitor-certificate" in probe.mend
+
     server.unlink()
     assert [subject for subject, text in wrong(own, url) if "server.pem is missing" in text] == ["certificates"]
 

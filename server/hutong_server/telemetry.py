@@ -113,6 +113,13 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=self.registry,
         )
+        self.client_expiry = Gauge(
+            "hutong_client_certificate_expiry_timestamp_seconds",
+            "When the first holder of an institution and role is left without a good certificate; 0: none is good.",
+            ("institution", "role"),
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
         self.serving = Gauge(
             "hutong_serving", "1 while the database answers.", multiprocess_mode="livemin", registry=self.registry
         )

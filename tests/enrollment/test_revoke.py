@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 from hutong.v1 import (
@@ -168,6 +169,9 @@ async def test_expiry_is_in_the_metrics(place: Place) -> None:
     found = [value("hutong_client_certificates", {"days_left": label}) for label in ("3-7", "7-30")]
     assert sum(each or 0 for each in found) >= 1
     assert value("hutong_client_certificates", {"days_left": "90+"}) == 0
+    end = value("hutong_client_certificate_expiry_timestamp_seconds", {"institution": "H1", "role": "emr"})
+    assert end is not None
+    assert 0 < end - time.time() <= 7 * 86400 + 1
     for name, days in (("server", 1), ("issuing", 730), ("root", 3651)):
         left = value("hutong_certificate_seconds_left", {"certificate": name})
         assert left is not None

@@ -118,7 +118,7 @@ LABELS = {
         "category",
         "verdict",
     ),
-    *("institution", "item", "what", "state", "days_left", "certificate", "place", "stage", "kind"),
+    *("institution", "role", "item", "what", "state", "days_left", "certificate", "place", "stage", "kind"),
 }
 """All labels that there are: none is of a patient, a practitioner or a code of a source."""
 

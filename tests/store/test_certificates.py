@@ -64,6 +64,22 @@ def test_good_ones_are_counted_by_whole_days(store: Store) -> None:
     assert store.read(lambda reader: reader.certificate_days(NOW)) == {1: 1, 2: 2}
 
 
+def test_a_holder_is_good_until_the_newest_of_its_certificates_ends(store: Store) -> None:
+    put(
+        store,
+        replace(ROW, not_after=NOW + DAY),
+        replace(ROW, serial="a2", fingerprint="f2", renewed_from="a1", not_after=NOW + 6 * DAY),
+        replace(ROW, serial="b1", fingerprint="f3", lineage="b1", not_after=NOW + 4 * DAY),
+        replace(ROW, serial="b2", fingerprint="f4", lineage="b1", not_after=NOW + 9 * DAY, revoked_at=NOW),
+        replace(ROW, serial="c1", fingerprint="f5", lineage="c1", role="feed", not_after=NOW + 3 * DAY),
+        replace(ROW, serial="d1", fingerprint="f6", lineage="d1", institution="H2", not_after=NOW - 1),
+    )
+    found = store.read(lambda reader: reader.certificate_ends(NOW))
+    assert found == {("H1", "emr"): NOW + 4 * DAY, ("H1", "feed"): NOW + 3 * DAY}
+    found = store.read(lambda reader: reader.certificate_ends(NOW + 4 * DAY))
+    assert found == {("H1", "emr"): NOW + 6 * DAY}
+
+
 def test_ended_ones_are_forgotten_but_not_the_revoked(store: Store) -> None:
     made = rows(6)
     put(store, *made, replace(made[0], revoked_at=NOW))

@@ -98,6 +98,12 @@ class CertificateReader(Protocol):
     def certificate_days(self, now: Instant) -> dict[int, int]:
         """Whole days left → certificates that are good."""
 
+    def certificate_ends(self, now: Instant) -> dict[tuple[str, str], Instant]:
+        """(institution, role) → when the first of its holders is left without a good certificate.
+
+        A holder is a lineage: what was renewed already counts by its newest.
+        """
+
     def enrollment_token(self, token_hash: bytes) -> EnrollmentToken | None: ...
     def enrollment(self, enrollment_id: bytes) -> EnrollmentToken | None: ...
     def pending_enrollments(self, now: Instant) -> list[EnrollmentToken]:

@@ -43,6 +43,17 @@ _DAYS = Statement(
     .where(_certificate.revoked_at.is_(None), _certificate.not_after > bindparam("good_at"))
     .group_by("days")
 )
+_LINEAGES = (
+    select(_certificate.institution, _certificate.role, func.max(_certificate.not_after).label("last"))
+    .where(_GOOD)
+    .group_by(_certificate.institution, _certificate.role, _certificate.lineage)
+    .subquery()
+)
+_ENDS = Statement(
+    select(_LINEAGES.c.institution, _LINEAGES.c.role, func.min(_LINEAGES.c.last)).group_by(
+        _LINEAGES.c.institution, _LINEAGES.c.role
+    )
+)
 _ENDED = (
     select(_certificate.serial)
     .where(_certificate.not_after < bindparam("before"), _certificate.revoked_at.is_(None))
@@ -112,6 +123,11 @@ def revoked_certificates(tx: Transaction, now: Instant) -> list[str]:
 def certificate_days(tx: Transaction, now: Instant) -> dict[int, int]:
     """See CertificateReader."""
     return {int(days): int(count) for days, count in tx.rows(_DAYS, now=now, good_at=now)}
+
+
+def certificate_ends(tx: Transaction, now: Instant) -> dict[tuple[str, str], Instant]:
+    """See CertificateReader."""
+    return {(str(institution), str(role)): int(end) for institution, role, end in tx.rows(_ENDS, good_at=now)}
 
 
 def forget_certificates(tx: Transaction, before: Instant, limit: int) -> None:

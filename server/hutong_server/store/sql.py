@@ -96,6 +96,7 @@ class SqlReader(Transaction):
     revocations = _certificates.revocations
     revoked_certificates = _certificates.revoked_certificates
     certificate_days = _certificates.certificate_days
+    certificate_ends = _certificates.certificate_ends
     enrollment_token = _certificates.enrollment_token
     enrollment = _certificates.enrollment
     pending_enrollments = _certificates.pending_enrollments

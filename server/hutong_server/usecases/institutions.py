@@ -112,12 +112,6 @@ def list_institutions(after: str, limit: int, reader: Reader) -> tuple[list[Inst
     return [InstitutionState(row, feeds.get(row.code)) for row in rows[:limit]], len(rows) > limit
 
 
-def check_operator(caller: Caller) -> None:
-    """Raises ROLE_NOT_ALLOWED unless the caller administers the registry itself."""
-    if caller.institution != OPERATOR:
-        raise HutongError(Reason.ROLE_NOT_ALLOWED, "only administrators of the registry's operator may do this")
-
-
 def _by(caller: Caller) -> str:
     return f"{caller.institution}/{caller.role.value}"
 

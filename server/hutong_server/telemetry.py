@@ -19,6 +19,8 @@ _Mode = Literal["livemin", "livemax", "livesum"]
 
 LOG_FIELDS: Final = (
     "request_id",
+    "trace_id",
+    "span_id",
     "method",
     "code",
     "reason",

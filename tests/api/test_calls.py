@@ -131,6 +131,29 @@ async def test_an_unexpected_fault_is_hidden_and_can_be_found(
         assert "CANARY" not in where
 
 
+async def test_the_trace_of_a_caller_goes_on_in_the_log_and_in_the_answer(site: Site, serials: Iterator[int]) -> None:
+    trace, theirs = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    stream = io.StringIO()
+    telemetry.start_logging("info", stream)
+    try:
+        answers = []
+        for given in (f"00-{trace}-{theirs}-01", "00-this-is-no-trace", None):
+            metadata = (("traceparent", given),) if given else ()
+            call = site.asking("H2").OpenChart(chart(person(next(serials))), timeout=5, metadata=metadata)
+            await call
+            answers.append(dict(await call.trailing_metadata()).get("traceresponse"))
+    finally:
+        root.handlers[:], root.level = kept[0], kept[1]
+    lines = [line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"] == "call"]
+    assert [line["trace_id"] == trace for line in lines] == [True, False, False]
+    assert answers == [f"00-{trace}-{lines[0]['span_id']}-01", None, None]
+    assert len({line["span_id"] for line in lines} | {theirs}) == 4
+    assert len({line["trace_id"] for line in lines}) == 3
+    assert "this-is-no" not in stream.getvalue()
+
+
 async def test_what_was_shown_is_recorded(site: Site, serials: Iterator[int], module_store_url: str) -> None:
     patient, stranger = person(next(serials)), person(next(serials))
     before = len(records(site, module_store_url))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from hutong_server.api.trace_context import Span, span_of
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError
 from hutong_server.trust.random_bytes import random_bytes
@@ -19,6 +20,8 @@ class Call:
     """Full name, "/package.Service/Method"."""
     request_id: str = field(default_factory=lambda: random_bytes(8).hex())
     """Ours, not the caller's: it stands in errors, log lines and access records."""
+    span: Span = field(default_factory=lambda: span_of(()))
+    """Our part of the caller's trace."""
     started: float = field(default_factory=time.perf_counter)
     caller: Caller | None = None
     code: str = "OK"

@@ -18,6 +18,7 @@ from hutong_server.api.refusal_record import RefusalRecord
 from hutong_server.api.standing import CertificateStanding, Standing
 from hutong_server.api.status import ERRORS, refusal, to_status
 from hutong_server.api.streams import OpenStreams
+from hutong_server.api.trace_context import ANSWER, span_of
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import StoreOverloaded, StoreUnavailable
@@ -87,8 +88,11 @@ class Telemetry:
         logger = log()
 
         async def answer(request: Any, context: Context) -> Any:
-            call = Call(method, on_received=received, on_sent=sent)
+            span = span_of(context.invocation_metadata() or ())
+            call = Call(method, span=span, on_received=received, on_sent=sent)
             begin(call)
+            if span.parent_id:
+                context.set_trailing_metadata(((ANSWER, span.header),))
             started.inc()
             in_flight.inc()
             try:
@@ -255,6 +259,8 @@ def _fields(call: Call, took: float) -> dict[str, object]:
     caller = call.caller
     return {
         "request_id": call.request_id,
+        "trace_id": call.span.trace_id,
+        "span_id": call.span.span_id,
         "method": call.method,
         "code": call.code,
         "reason": call.reason,
@@ -268,6 +274,8 @@ def _fields(call: Call, took: float) -> dict[str, object]:
 def _fault(call: Call, error: BaseException) -> dict[str, object]:
     return {
         "request_id": call.request_id,
+        "trace_id": call.span.trace_id,
+        "span_id": call.span.span_id,
         "method": call.method,
         "error_type": type(error).__name__,
         "error_at": where(error),

@@ -45,6 +45,8 @@ class _Reading:
         self.faults = faults
         self.bodies: dict[EntryKey, tuple[Shape, Body]] = {}
         self.places: dict[EntryKey, dict[Path, Place]] = {}
+        self.firsts: dict[EntryKey, Place] = {}
+        """Where each entry stands first, a faulty one too."""
         self.broken: set[EntryKey] = set()
         self.halves: list[tuple[str, Body, dict[Path, Place]]] = []
         self.scopes: dict[tuple[str, str], Place] = {}
@@ -64,13 +66,15 @@ class _Reading:
         elif shape.check:
             shape.check(body, entry)
         key = (shape.kind, shape.key(body))
-        if len(self.faults.found) > before:
+        faulty = len(self.faults.found) > before
+        named = not faulty or _is_named(shape, record, body)
+        first = self.firsts.setdefault(key, record.place) if named else record.place
+        if first is not record.place:
+            self.faults.add(record.place, f'{shape.kind} "{key[1]}" stands at {first} already')
+        if faulty:
             self.broken.add(key)
             self.halves.append((shape.kind, body, entry.places))
-        elif key in self.bodies:
-            first = self.places[key][()]
-            self.faults.add(record.place, f'{shape.kind} "{key[1]}" stands at {first} already')
-        else:
+        elif first is record.place:
             self.bodies[key] = (shape, body)
             self.places[key] = entry.places
             if shape.part:
@@ -123,6 +127,13 @@ class _Reading:
                         message = f'{shape.kind} "{"|".join(named)}" is in effect on some days here and at {place}'
                         self.faults.add(self.places[key][()], message)
                 others.append((dates, self.places[key][()]))
+
+
+def _is_named(shape: Shape, record: Record, body: Body) -> bool:
+    """Whether what a faulty entry is called could be read: nothing that is missing or refused belongs to its key."""
+    stated = {name for name, (_, value) in record.fields.items() if value != Text("", value.place)}
+    absent = [name for name, field in shape.fields.items() if name not in body and (name in stated or field.required)]
+    return all(shape.key({**body, name: "?"}) == shape.key(body) for name in absent)
 
 
 def _records(name: str, content: bytes, faults: Faults, reading: _Reading) -> Iterator[tuple[Shape, Record]]:

@@ -58,6 +58,13 @@ def test_all_errors_at_once() -> None:
     ]
 
 
+def test_what_a_faulty_entry_is_called_is_not_guessed() -> None:
+    rows = "A,s,,,,,K,,\nA,s,,,,,K,,\nA,s,K1,,,,K,2025-02-30,\nA,s,K1,,,,K,,\n"
+    found = faults(*BASE, ("mappings.csv", HEAD + rows))
+    assert not [message for _, message in found if "stands at" in message]
+    assert len(found) == 3
+
+
 def test_text_that_is_not_utf8_is_placed() -> None:
     gbk = INSTITUTIONS.encode("gbk")
     assert faults(("institutions.csv", gbk)) == [("institutions.csv:2:3", "not UTF-8: save the file as UTF-8")]

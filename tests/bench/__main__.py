@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from tests.api.site import ROOT
-from tests.bench import charts, memory, orders, places, publishing, starvation, statistics, trust
+from tests.bench import charts, memory, orders, places, publishing, stages, starvation, statistics, trust
 
 OUT = ROOT / "build" / "bench.json"
 BACKENDS = {"sqlite": "sqlite", "postgres": "postgresql"}
@@ -70,6 +70,13 @@ async def _measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]
             found[f"statistics_year_{name}"] = statistics.measure(
                 backend, place, months=given.months, rounds=given.rounds, say=_say
             )
+    for name, backend in BACKENDS.items():
+        if f"stages-{name}" in given.only:
+            place = directory / f"stages-{name}"
+            place.mkdir()
+            found[f"stages_{name}"] = await stages.measure(
+                material, backend, place, patients=min(given.patients, 400), rounds=given.rounds, say=_say
+            )
     if "memory" in given.only:
         place = directory / "memory"
         place.mkdir()
@@ -85,6 +92,10 @@ def _table(found: dict[str, Any]) -> str:
             lines.append(
                 f"{name:24s} {figures['ratio']:6.2f} slowest of {asked} {figures['slowest_ms']:.0f} ms, {rows} rows"
             )
+            continue
+        if name.startswith("stages"):
+            parts = ", ".join(f"{stage} {figures[stage]:.0f}" for stage in stages.STAGES)
+            lines.append(f"{name:24s} {'':6s} µs a chart: {parts}")
             continue
         if name == "memory":
             lines.append(f"{name:24s} {figures['at_end_mb']} MB after {figures['reports']:.0f} reports")
@@ -114,7 +125,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     everything = ("chart-sqlite", "chart-postgres", "publish", "trust", "hostile")
-    longer = ("statistics-sqlite", "statistics-postgres")
+    longer = ("statistics-sqlite", "statistics-postgres", *(f"stages-{name}" for name in BACKENDS))
     parser.add_argument("--only", nargs="+", choices=(*everything, "orders", *longer, "memory"), default=everything)
     parser.add_argument("--patients", type=int, default=int(os.environ.get("BENCH_PATIENTS", "2000")))
     parser.add_argument("--rounds", type=int, default=3)

@@ -34,7 +34,7 @@ async def measure(
         catalog = {name: text.encode() for name, text in chart_load.CATALOG.items()}
         await places.import_catalog(material, server.port, catalog)
         began = time.perf_counter()
-        count = _load(material, url, patients)
+        count = load(material, url, patients)
         say(f"{backend}: {count} reports of {patients} patients in {time.perf_counter() - began:.0f} s")
         doctor = places.identity(material, chart_load.ASKER, "emr")
         target = f"localhost:{server.port}"
@@ -50,7 +50,8 @@ async def measure(
             return found
 
 
-def _load(material: Material, url: str, patients: int) -> int:
+def load(material: Material, url: str, patients: int) -> int:
+    """Publishes the reports of so many patients; how many there are."""
     store = open_store(url, AesGcmSealer(read_key_file(material.seal_key)))
     try:
         book = store.read(read_book)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,9 @@ def test_versions_are_listed_compared_and_gone_back_to(cli: Cli, overrides: Call
     assert "window_days: 6 → 2" in shown
     assert parsed(cli("admin", "rules", "diff", str(two), "--json"))["changes"] == []
     assert "window_days: 2 → 3" in cli("admin", "rules", "diff", overrides(3)).stdout
+    # An entry without a name is told by what it states.
+    added = cli("admin", "rules", "diff", overrides(1, "institution:H2")).stdout
+    assert re.search(r"added +override +institution:H2\|LAB-K +window_days: 1\n", added), added
     cli("admin", "rules", "diff", "1", "2", "3", status=2)
     cli("admin", "rules", "diff", "99999", status=5)
     cli("admin", "rules", "rollback", str(six), status=2)

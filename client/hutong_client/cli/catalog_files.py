@@ -68,7 +68,7 @@ def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Lan
         done = f"待生效，编号 {answer.pending_id}" if zh else f"waits for its moment as {answer.pending_id}"
     elif dry_run:
         done = "仅演练，未作改变" if zh else "dry run, nothing was changed"
-    count = f"差异 {answer.change_count} 处" if zh else f"{answer.change_count} differences"
+    count = f"差异 {answer.change_count} 处" if zh else f"differences: {answer.change_count}"
     version = f"规则第 {answer.rules_version} 版" if zh else f"rules version {answer.rules_version}"
     console.print(Text(f"{count}；{done}；{version}" if zh else f"{count}; {done}; {version}", style="bold"))
 
@@ -102,7 +102,10 @@ def _difference(change: catalog.CatalogChange) -> str:
     before, after = _fields(change.before), _fields(change.after)
     if change.change != catalog.CHANGE_KIND_CHANGED:
         whole = after or before
-        return next((whole[name] for name in ("name_zh", "name", "name_en") if name in whole), "")
+        called = next((whole[name] for name in ("name_zh", "name", "name_en") if name in whole), "")
+        # What has no name is told by what it states beyond its key.
+        key = change.key.split("|")
+        return called or "\n".join(f"{name}: {value}" for name, value in whole.items() if value not in key)
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return "\n".join(f"{key}: {before.get(key, '—')} → {after.get(key, '—')}" for key in keys)
 

@@ -107,7 +107,7 @@ async def rollback(
     def show(console: Console) -> None:
         show_changes(answer.changes, answer.change_count, console, at.language)
         count, now = answer.change_count, answer.rules_version
-        words = say(f"差异 {count} 处；规则第 {now} 版", f"{count} differences; rules version {now}")
+        words = say(f"差异 {count} 处；规则第 {now} 版", f"differences: {count}; rules version {now}")
         console.print(Text(words + (say("（仅演练）", " (dry run)") if dry_run else ""), style="bold"))
         later = say("之后登记的机构保留，停用状态不变。", "Institutions that came later stay, and so do suspensions.")
         console.print(Text(later, style="dim"))

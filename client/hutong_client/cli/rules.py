@@ -100,7 +100,7 @@ async def diff(
     def print_changes(console: Console) -> None:
         show_changes(answer.changes, answer.change_count, console, at.language)
         count = answer.change_count
-        console.print(Text(say(f"差异 {count} 处", f"{count} differences"), style="bold"))
+        console.print(Text(say(f"差异 {count} 处", f"differences: {count}"), style="bold"))
 
     at.give(as_dict(answer), print_changes)
 

@@ -15,6 +15,8 @@ umask 077
 : "${DATABASE_HOST:=postgresql}" "${DATABASE_NAME:=hutong}"
 
 own="$OUT/registry"
+# The registry's user must get through it to its own.
+[ -d "$OUT" ] || (umask 022 && mkdir -p "$OUT")
 mkdir -p "$own/tls" "$OUT/database" "$OUT/grafana" "$OUT/root"
 [ "$(id -u)" = "$OWNER" ] || chown -R "$OWNER:$OWNER" "$own" "$OUT/root"
 

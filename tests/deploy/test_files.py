@@ -5,9 +5,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hutong_server.__main__ import cli
 from hutong_server.settings import unknown_variables
+from typer.main import get_command
 
 from tests.api.site import ROOT
 from tests.deploy.files import DEPLOY, OF_OPERATORS, delivered, program, variables
@@ -29,6 +32,26 @@ def test_settings_are_known_nothing_is_secret_and_versions_are_named(path: Path)
     # A password beside its user in a URL, or one that is written out; files and placeholders in capitals are neither.
     assert not re.search(r"://[^/\s:@]+:[^@\s]+@", text)
     assert not re.search(r"(?im)^\s*\w*(password|passphrase|token|secret)\w*\s*[:=]\s*[\"']?[a-z0-9]{6,}", text)
+
+
+def test_the_document_names_files_that_are_there_and_commands_that_are_known() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    install = text.partition("## Install\n")[2].partition("\n## Run it\n")[0]
+    named = set(re.findall(r"\bdeploy/[\w./-]*\w", install))
+    assert len(named) > 9
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    told = {name.split("/")[1] for name in named}
+    assert told >= OF_OPERATORS - {"Dockerfile.dockerignore", "prometheus"}
+    assert unknown_variables(dict.fromkeys(variables(install), "")) == []
+    for line in re.findall(r"hutong-server ((?:[a-z-]+ ?)+(?:--[a-z-]+)?)", install):
+        words = line.split()
+        command: Any = get_command(cli)
+        while words and (further := getattr(command, "commands", {}).get(words[0])):
+            command = further
+            words = words[1:]
+        assert command.name not in (None, "root"), line
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert all(word in options for word in words if word.startswith("--")), line
 
 
 def test_the_image_is_linted() -> None:

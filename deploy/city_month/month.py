@@ -66,6 +66,7 @@ def main() -> int:
     except (HutongCallError, RegistryFailed, ExceptionGroup) as error:
         for each in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
             print(say("失败：", "Failed: ") + f"{type(each).__name__}: {each}", file=sys.stderr)
+        print(say("日志：", "Logs: ") + f"{given.home}/*/server.log", file=sys.stderr)
         return 1
     given.out.parent.mkdir(parents=True, exist_ok=True)
     found, run = figures(month), run_of(month)

@@ -68,6 +68,7 @@ def figures(month: Month) -> dict[str, Any]:
             "visits": len(calls),
             "visits_with_orders": sum(bool(call.visit.orders) for call in calls),
             "orders": sum(len(call.visit.orders) for call in calls),
+            "orders_dropped": month.with_it.happened.dropped,
             "emergencies": month.with_it.happened.emergencies,
             "visits_by_tier": visits,
             "reports_before": month.laid["reports"],
@@ -96,9 +97,9 @@ def figures(month: Month) -> dict[str, Any]:
             "recognized_per_100_answers": _ratio(100 * len(kept), totals["prompts"]),
             "yuan_per_recognition": _ratio(totals["savings_fen"] / 100, totals["recognized"]),
         },
-        "by_tier": _by(asked, TIERS, lambda offer: offer.receiver),
-        "by_direction": _by(asked, DIRECTIONS, lambda offer: offer.direction),
-        "by_order": _by(asked, sorted({each.order for each in asked}), lambda offer: offer.order),
+        "by_tier": _by(asked, would, TIERS, lambda offer: offer.receiver),
+        "by_direction": _by(asked, would, DIRECTIONS, lambda offer: offer.direction),
+        "by_order": _by(asked, would, sorted({each.order for each in would}), lambda offer: offer.order),
         "acceptance_varied": _varied(month, asked),
         "decisions_late": month.with_it.happened.late_decisions,
         "statistics": {"totals": totals, "rates": month.with_it.checked["rates"]},
@@ -122,15 +123,19 @@ def _sum(found: Iterable[Offer]) -> dict[str, int]:
     }
 
 
-def _by(offers: list[Offer], names: Iterable[str], of: Callable[[Offer], str]) -> dict[str, dict[str, Any]]:
+def _by(
+    offers: list[Offer], would: list[Offer], names: Iterable[str], of: Callable[[Offer], str]
+) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         here = [each for each in offers if of(each) == name]
-        if here:
+        without = [each for each in would if of(each) == name]
+        if here or without:
             kept = [each for each in here if each.became == RECOGNIZED]
             questions = {each.question for each in here}
             useful = {each.question for each in kept}
             found[name] = {
+                "without": _sum(without),
                 "offered": _sum(here), "avoided": _sum(kept), "questions": len(questions), "useful": len(useful)
             }  # fmt: skip
     return found

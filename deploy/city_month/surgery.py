@@ -34,6 +34,14 @@ class Revocation:
     kind: str
     lines: list[tuple[str, str]]
     """(prompt id, item)."""
+    dropped: bool = False
+    """Nothing of the order was measured."""
+
+    @property
+    def left_out(self) -> dict[str, frozenset[str]]:
+        """By kind, the keys that are not measured now: whatever was not taken back."""
+        items = {item for _, item in self.lines}
+        return {self.kind: frozenset(key for key in _keys(self.kind) if item_of(key) not in items)}
 
 
 @dataclass(slots=True)
@@ -102,6 +110,8 @@ class Surgery:
                 asked += 1
             decided.update((offer.item, offer.became) for offer in offered)
         outcome.orders, outcome.left_out = _measured(call, decided)
+        for each in outcome.revocations:
+            each.dropped = each.kind not in outcome.orders
         return outcome
 
     async def record(self, call: Call, decisions: list[reuse.Decision]) -> None:
@@ -260,12 +270,17 @@ def _measured(call: Call, decided: dict[str, str]) -> tuple[tuple[str, ...], dic
     measured: list[str] = []
     left_out: dict[str, frozenset[str]] = {}
     for kind in call.visit.orders:
-        keys = PANELS[kind].keys if kind in PANELS else (kind,)
+        keys = _keys(kind)
         known = frozenset(key for key in keys if item_of(key) in there)
         if len(known) < len(keys):
             measured.append(kind)
             left_out[kind] = known
     return tuple(measured), left_out
+
+
+def _keys(kind: str) -> tuple[str, ...]:
+    """What an order measures; an examination, itself."""
+    return PANELS[kind].keys if kind in PANELS else (kind,)
 
 
 def _patient(call: Call) -> reuse.PatientQuery:

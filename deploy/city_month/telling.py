@@ -96,6 +96,11 @@ def as_markdown(found: dict[str, Any], run: dict[str, Any]) -> str:
             ("", say("医嘱", "Orders"), say("项次", "Item-times"), say("金额", "Worth"), say("无价格", "Unpriced")),
             ((words, *_amounts(duplicates[name])) for name, words in _duplicates().items()),
         ),
+        say(
+            f"医嘱按至少有一项计；其中 {city['orders_dropped']} 个医嘱完全没有再做。\n",
+            "An order counts when one of its items does; "
+            f"{city['orders_dropped']} orders were not carried out at all.\n",
+        ),
         say("## 提示\n", "## Prompts\n"),
         _table(
             ("", say("数量", "Number"), say("每次就诊", "Per visit")),
@@ -207,6 +212,7 @@ def _parts(found: dict[str, Any], words: dict[str, tuple[str, str]]) -> str:
     return _table(
         (
             "",
+            say("没有平台重复的项次", "Repeated without"),
             say("问到项次", "Asked"),
             say("互认项次", "Recognised"),
             "",
@@ -219,6 +225,7 @@ def _parts(found: dict[str, Any], words: dict[str, tuple[str, str]]) -> str:
         (
             (
                 _word(words, name),
+                each["without"]["items"],
                 each["offered"]["items"],
                 each["avoided"]["items"],
                 _percent(each["avoided"]["items"], each["offered"]["items"]),

@@ -53,6 +53,8 @@ class Happened:
     refused: int = 0
     """Documents that were refused, as faulty ones have to be."""
     late_decisions: int = 0
+    dropped: int = 0
+    """Orders of which nothing was measured, as all of it was recognised, and stayed so."""
     taken_back: int = 0
     """Orders whose recognition was taken back."""
     emergencies: int = 0
@@ -149,9 +151,11 @@ class World:
         match event:
             case TakenBack(call, revocation):
                 self.happened.taken_back += 1
-                self._measure(call, (revocation.kind,), {}, now, now)
+                self.happened.dropped -= revocation.dropped
+                self._measure(call, (revocation.kind,), revocation.left_out, now, now)
             case Call() if outcome is not None:
                 self.happened.offers += outcome.offers
+                self.happened.dropped += len(event.visit.orders) - len(outcome.orders)
                 self.happened.emergencies += self._doctor(event).is_emergency()
                 for hours, decisions in outcome.late:
                     self.happened.late_decisions += len(decisions)

@@ -36,7 +36,7 @@ def delivered() -> Iterator[Path]:
 
 OF_OPERATORS = {
     *("Dockerfile", "Dockerfile.dockerignore", "compose.yaml", "prepare.sh", "haproxy.cfg", "nginx-stream.conf"),
-    *("compose", "kubernetes", "systemd", "prometheus"),
+    *("compose", "kubernetes", "systemd", "prometheus", "grafana"),
 }
 
 

@@ -18,10 +18,16 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 HAPROXY = program("haproxy")
 PROMTOOL = program("promtool")
 
+[PROVISIONED] = documents(DEPLOY / "grafana" / "provisioning" / "dashboards" / "hutong.yml")
+DASHBOARDS = [each["options"]["path"] for each in PROVISIONED["providers"]]
+
 READ_UNASKED = {
     "haproxy": ["/usr/local/etc/haproxy/haproxy.cfg"],
     "postgres": ["/var/lib/postgresql/data"],
-    "grafana/grafana": ["/etc/grafana/provisioning/datasources/", "/var/lib/grafana"],
+    "grafana/grafana": [
+        *("/etc/grafana/provisioning/datasources/", "/etc/grafana/provisioning/dashboards/", "/var/lib/grafana"),
+        *DASHBOARDS,
+    ],
     "prom/prometheus": ["/etc/prometheus/recording_rules.yml", "/etc/prometheus/alerting_rules.yml"],
 }
 """What programs of others read or write without being told; prometheus.yml names the two."""

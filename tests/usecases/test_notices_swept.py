@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from hutong_server.domain.notice import Notice, NoticeKind
+from hutong_server.domain.notice import How, Notice, NoticeKind
 from hutong_server.domain.recognition import Mapping, QualityGrant
 from hutong_server.domain.report import Status
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import Store
+from hutong_server.store.base import Prompt, Store
 from hutong_server.usecases import notices
 from hutong_server.usecases.sweep_notices import SETTLED, due, sweep
 
@@ -48,7 +48,7 @@ def test_a_grant_annulled_back_dated_is_told_once_with_the_reason(registry: Regi
     swept(registry, without_grants(8))
     (notice,) = listed(registry)
     assert (notice.kind, notice.reasons, notice.item) == (NoticeKind.NOT_REUSABLE, ("NO_QUALITY_GRANT",), "K")
-    # Who only opened it relied on no verdict.
+    # Who opened it outside a prompt relied on no verdict.
     assert listed(registry, "H3") == []
     swept(registry, without_grants(9))
     assert len(listed(registry)) == 1
@@ -57,6 +57,38 @@ def test_a_grant_annulled_back_dated_is_told_once_with_the_reason(registry: Regi
     assert len(listed(registry)) == 1
     swept(registry, without_grants(11))
     assert len(listed(registry)) == 2
+
+
+def test_who_opened_it_from_a_prompt_is_told_of_the_line_that_fell(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    prompt_id = b"q" * 16
+    lines = (("K", first.report_id, 0, "H1", first.version),)
+    given = Prompt(prompt_id, "H3", first.patient_key, registry.now, "found", 7, lines)
+    do(registry, lambda writer: writer.put_prompt(given))
+    opening: dict[str, Any] = {"how": How.OPENED, "item": "", "ordinal": -1, "prompt_id": prompt_id}
+    recognized(registry, first, "H3", **opening, visit=b"1" * 16)
+    recognized(registry, first, "H3", **opening, visit=b"2" * 16, at=registry.now + 1, encounter="later")
+    swept(registry, book_of(7))
+    assert listed(registry, "H3") == []
+    swept(registry, without_grants(8))
+    (notice,) = listed(registry, "H3")
+    assert (notice.kind, notice.reasons) == (NoticeKind.NOT_REUSABLE, ("NO_QUALITY_GRANT",))
+    assert (notice.how, notice.item, notice.ordinal, notice.encounter) == (How.OPENED, "K", 0, "later")
+    swept(registry, without_grants(9))
+    assert len(listed(registry, "H3")) == 1
+
+
+def test_who_opened_and_recognized_it_is_told_that_it_was_recognized(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    prompt_id = b"q" * 16
+    lines = (("K", first.report_id, 0, "H1", first.version),)
+    given = Prompt(prompt_id, "H2", first.patient_key, registry.now, "found", 7, lines)
+    do(registry, lambda writer: writer.put_prompt(given))
+    recognized(registry, first, how=How.OPENED, item="", ordinal=-1, prompt_id=prompt_id)
+    recognized(registry, first, prompt_id=prompt_id)
+    swept(registry, without_grants(8))
+    (notice,) = listed(registry)
+    assert (notice.how, notice.item) == (How.RECOGNIZED, "K")
 
 
 def without_grants(version: int) -> RuleBook:

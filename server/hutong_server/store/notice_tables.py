@@ -7,9 +7,6 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, text
 
 from hutong_server.store.tables import BLOB, INSTANT, KEY, TEXT, metadata
 
-JUDGED = "how <> 'opened'"
-"""Reliances on a verdict. A literal, so that the planners see that the index of these answers the walk."""
-
 WAITING = "acknowledged_at IS NULL"
 """Notices that are not acknowledged: what streams ask for, however many there have been."""
 
@@ -34,7 +31,6 @@ reliance = Table(
     Column("who", BLOB, nullable=False),  # sealed: visit and practitioner as the institution names them
     Index("ix_reliance_recorded", "recorded"),
     Index("ix_reliance_prompt_id", "prompt_id"),
-    Index("ix_reliance_judged", "recorded", sqlite_where=text(JUDGED), postgresql_where=text(JUDGED)),
     sqlite_with_rowid=False,
 )
 

@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, text, tuple_, update
+from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
 
 from hutong_server.domain.notice import How, Reliance
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import Instant
 from hutong_server.store.base_notices import SweepPosition
-from hutong_server.store.notice_tables import JUDGED, notice_sweep, reliance
+from hutong_server.store.notice_tables import notice_sweep, reliance
 from hutong_server.store.packing import pack, unpack
 from hutong_server.store.statements import Statement, insert_new
 from hutong_server.store.transaction import Row, Transaction
@@ -27,8 +27,10 @@ _REMOVE = Statement(delete(reliance).where(*_ONE))
 _SET_FALLEN = Statement(update(reliance).where(*_ONE).values(fallen=bindparam("is_fallen")))
 
 _PLACE = (_r.recorded, *_KEY)
+# Reliances on a verdict: all but those of a report that was opened outside a prompt.
+_VERDICT = or_(_r.how != How.OPENED.value, func.length(_r.prompt_id) > 0)
 _JUDGED = (
-    select(reliance).where(text(JUDGED), _r.recorded <= bindparam("until")).order_by(*_PLACE).limit(bindparam("limit"))
+    select(reliance).where(_VERDICT, _r.recorded <= bindparam("until")).order_by(*_PLACE).limit(bindparam("limit"))
 )
 # `recorded` apart as well, so that the index on it is used whatever a planner makes of a comparison of rows.
 _FURTHER = tuple_(*_PLACE) > tuple_(*(bindparam(f"after{n}", type_=each.type) for n, each in enumerate(_PLACE)))

@@ -1,12 +1,13 @@
 """After a change of the catalogue: was what institutions relied on reusable then, by the rules as they stand now?
 
-A walk over what was recognised and cited, in the order in which it was recorded, in small batches. Each batch is one
-write job under one lock, and the place that it came to is kept with it: any worker takes the next, one at a time, and
-a restart goes on from there. At the end the walk waits for what is recorded later; a new version of the catalogue
-begins another, once the one before has come to its end.
+A walk over what was recognised, cited, or opened from a prompt, in the order in which it was recorded, in small
+batches. Each batch is one write job under one lock, and the place that it came to is kept with it: any worker takes the
+next, one at a time, and a restart goes on from there. At the end the walk waits for what is recorded later; a new
+version of the catalogue begins another, once the one before has come to its end.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hutong_server.domain.notice import How, Notice, NoticeKind, Reliance, strongest
 from hutong_server.domain.report import Instant
@@ -67,18 +68,39 @@ def sweep(book: RuleBook, now: Instant) -> Callable[[Writer], bool]:
 
 def _judged(writer: Writer, relied: Reliance, book: RuleBook, now: Instant) -> Notice | None:
     """The notice when it was reusable and is not any more; marks it, so that it is told once."""
-    reasons = fallen(relied, writer, book)
-    if reasons is None or bool(reasons) == relied.fallen:
+    found = [(each, reasons) for each in _lines(relied, writer) if (reasons := fallen(each, writer, book)) is not None]
+    if not found:
+        return None
+    line, reasons = next((each for each in found if each[1]), found[0])
+    if bool(reasons) == relied.fallen:
         return None
     writer.set_fallen(relied, bool(reasons))
     if not reasons:
         return None
-    same = (
+    of_report = [
         each
         for each in writer.reliances((relied.patient_key,), relied.report_id)
-        if each.institution == relied.institution and each.item == relied.item and each.how is not How.OPENED
-    )
-    return notice_of(strongest((relied, *same)), NoticeKind.NOT_REUSABLE, book.version.to_bytes(8, "big"), now, reasons)
+        if each.institution == relied.institution
+    ]
+    if relied.how is How.OPENED and any(each.how is not How.OPENED for each in of_report):
+        # Who also recognised or cited it is told of that, which says more.
+        return None
+    told = strongest((relied, *(each for each in of_report if each.item == relied.item)))
+    told = replace(told, item=line.item, ordinal=line.ordinal)
+    return notice_of(told, NoticeKind.NOT_REUSABLE, book.version.to_bytes(8, "big"), now, reasons)
+
+
+def _lines(relied: Reliance, reader: Reader) -> list[Reliance]:
+    """What was relied on, item by item: of a report that was opened, every line of the prompt that offered it."""
+    if relied.item:
+        return [relied]
+    return [
+        replace(relied, item=item, ordinal=ordinal, version=version, judged_at=prompt.at)
+        for prompt in reader.prompts(relied.prompt_id)
+        if prompt.institution == relied.institution
+        for item, report_id, ordinal, _, version in (*prompt.lines, *(each[:5] for each in prompt.earlier))
+        if report_id == relied.report_id
+    ]
 
 
 def fallen(relied: Reliance, reader: Reader, book: RuleBook) -> tuple[NotReusable, ...] | None:
@@ -89,7 +111,7 @@ def fallen(relied: Reliance, reader: Reader, book: RuleBook) -> tuple[NotReusabl
     it was issued later than the moment in question.
     """
     row = reader.report(relied.patient_key, relied.report_id)
-    if row is None or row.withdrawn or not relied.item:
+    if row is None or row.withdrawn:
         return None
     results = judge(row, Request(relied.institution, relied.judged), book)
     same = row.version == relied.version

@@ -41,7 +41,7 @@ def test_the_document_names_files_that_are_there_and_commands_that_are_known() -
     assert len(named) > 9
     assert [name for name in named if not (ROOT / name).exists()] == []
     told = {name.split("/")[1] for name in named}
-    assert told >= OF_OPERATORS - {"Dockerfile.dockerignore", "prometheus"}
+    assert told >= OF_OPERATORS - {"Dockerfile.dockerignore", "prometheus", "grafana"}
     assert unknown_variables(dict.fromkeys(variables(install), "")) == []
     for line in re.findall(r"hutong-server ((?:[a-z-]+ ?)+(?:--[a-z-]+)?)", install):
         words = line.split()

@@ -27,7 +27,8 @@ OWN = Path(__file__).parent / "cases"
 
 TIMES = {"result": 1, "specimen": 2, "report": 3, "issued": 4, "nothing": 0}
 OF_RESULT = {
-    *("code", "specimen", "collection", "body_part", "laterality", "method", "taken", "taken_says", "issued", "status"),
+    *("code", "specimen", "collection", "body_part", "laterality", "method"),
+    *("taken", "taken_by", "taken_says", "issued", "status"),
     *("value", "images", "flags", "performed_by", "read_by"),
 }
 OF_REPORT = {
@@ -147,6 +148,7 @@ class CaseFile:
             method=keys(case.get("method")),
             performer=case.get("performed_by", issuer) or "",
             reader=case.get("read_by") or "",
+            latest=self._optional(case, "taken_by"),
         )
         report = ReportFacts(
             report_id=b"\0" * 16,

@@ -41,6 +41,8 @@ def test_results_of_any_times_numbers_and_names_come_back(store: Store) -> None:
     cases = [
         report(key(), results=together, parts=named),
         report(key(), results=(first._replace(time=None, time_source=0), second), parts=named),
+        report(key(), results=tuple(each._replace(latest=NOW) for each in together), parts=named),
+        report(key(), results=(first._replace(latest=NOW), second), parts=named),
         report(key(), results=(second._replace(ordinal=3), first._replace(ordinal=1)), parts=named),
         report(key(), results=(), details=()),
         report(key(), results=together, details=(b"", b"x" * 100_000)),
@@ -64,7 +66,8 @@ def test_a_row_of_before_opens(store: Store, fields: int) -> None:
         key(), codes=(("", "panel"),) if fields == 14 else (), parts=((), (("s", "c"),)) if fields == 14 else ()
     )
     names = ("status", "withdrawn", "disputed", "effective", "issued", "received", "specialty", "has_images")
-    rest = (row.results, row.details, row.header, row.categories, row.codes, row.parts)
+    results = tuple(each[:14] for each in row.results)
+    rest = (results, row.details, row.header, row.categories, row.codes, row.parts)
     body = compress(pack((*(getattr(row, name) for name in names), *rest)[:fields]))
     context = version_context(b"report", row.patient_key, row.report_id, row.version, row.institution)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hutong_server.domain.mapping import Stated
 from hutong_server.domain.ordered_items import Order, Ordered
-from hutong_server.domain.prompt import Judged, Line, recency
+from hutong_server.domain.prompt import Judged, Line, may_be_newer, recency
 from hutong_server.domain.recognition import Dimension, RecognizedItem, Specialty
 from hutong_server.domain.report import ResultFacts
 from hutong_server.domain.results import Results
@@ -142,7 +142,7 @@ def _item(item: RecognizedItem, judged: list[Judged], request: Request) -> Order
     decided = item.code in request.decided and bool(judged)
     if best is None or best.verdict.item is None:
         return OrderedItem(item, None, tuple(judged[:MAX_NOT_REUSABLE]), decided)
-    newer = tuple(each for each in judged if not each.verdict.reusable and recency(each) > recency(best))
+    newer = tuple(each for each in judged if not each.verdict.reusable and may_be_newer(each, best))
     return OrderedItem(item, Line(best.verdict.item, best, newer), (), decided)
 
 

@@ -59,12 +59,23 @@ class _Alike(NamedTuple):
     """Results of one report that have the same times."""
 
     recency: _Recency
+    latest: Instant | None
+    """How late they may have been taken, where their time is imprecise."""
     report: ReportFacts
     results: Results
     first: int
     """Index of the first of them; they stand together."""
     shapes: Sequence[Shape]
     judge: Judge
+
+    def may_be_newer(self, other: "_Alike") -> bool:
+        """Whether they are newer than others, or may be: their day or month is known, and their hour is not."""
+        return self.recency > other.recency or self.latest_recency > other.latest_recency
+
+    @property
+    def latest_recency(self) -> _Recency:
+        """The latest that their times may mean."""
+        return self.recency if self.latest is None else (self.latest, self.recency[1])
 
     def judged(self, index: int, found: Judgment) -> Judged:
         result = self.results.fact(index)
@@ -97,29 +108,44 @@ def prompt(reports: _Reports, request: Request, book: RuleBook, *, everything: b
 def _group(report: ReportFacts, results: Results, first: int, shapes: Sequence[Shape], judge: Judge) -> _Alike:
     time = results.when(first).time
     # Of two at one moment the one issued later is the better: it may be the repeat of a doubtful measurement.
-    return _Alike((_LATEST if time is None else time, judge.issued or 0), report, results, first, shapes, judge)
+    recency = (_LATEST if time is None else time, judge.issued or 0)
+    return _Alike(recency, results.when(first).latest, report, results, first, shapes, judge)
 
 
 def _lines(groups: list[_Alike]) -> tuple[tuple[Line, ...], Counter[NotReusable]]:
     """From the newest result of each item on, until one may be reused; and what was passed over, counted."""
-    lines: dict[str, Line] = {}
+    lines: dict[str, tuple[RecognizedItem, _Alike, Judged]] = {}
     passed: dict[str, list[tuple[_Alike, int, Judgment]]] = {}
     done = {""}
     for group in groups:
-        recency, _, _, first, shapes, judge = group
+        _, latest, _, _, first, shapes, judge = group
         for index, found in enumerate(judge.judgments(shapes), first):
             code, item = found.code, found.item
             if code in done or item is None:
+                # Their hour is not known: they count from the first, and may all the same be newer than the best.
+                if (
+                    latest is not None
+                    and code in lines
+                    and group.may_be_newer(lines[code][1])
+                    and not judge.reusable(found)
+                ):
+                    passed.setdefault(code, []).append((group, index, found))
                 continue
             if judge.reusable(found):
                 done.add(code)
-                newer = [each for each in passed.get(code, ()) if each[0].recency > recency]
-                best = group.judged(index, found)
-                lines[code] = Line(item, best, tuple([other.judged(at, known) for other, at, known in newer]))
+                lines[code] = (item, group, group.judged(index, found))
             else:
                 passed.setdefault(code, []).append((group, index, found))
     against = Counter([_first(group.judge, found) for each in passed.values() for group, _, found in each])
-    return tuple(sorted(lines.values(), key=_place)), against
+    found_lines = [
+        Line(
+            item,
+            best,
+            tuple([each.judged(at, known) for each, at, known in passed.get(code, ()) if each.may_be_newer(of)]),
+        )
+        for code, (item, of, best) in lines.items()
+    ]
+    return tuple(sorted(found_lines, key=_place)), against
 
 
 def _first(judge: Judge, found: Judgment) -> NotReusable:
@@ -144,6 +170,12 @@ def _refused(groups: list[_Alike]) -> tuple[Judged, ...]:
 
 def _recency(group: _Alike) -> _Recency:
     return group.recency
+
+
+def may_be_newer(judged: Judged, other: Judged) -> bool:
+    """Whether a result is newer than another, or may be, where the hour of one is not known."""
+    mine, others = recency(judged), recency(other)
+    return mine > others or (judged.result.latest or mine[0], mine[1]) > (other.result.latest or others[0], others[1])
 
 
 def recency(judged: Judged) -> tuple[Instant, Instant]:

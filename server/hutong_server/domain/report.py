@@ -120,6 +120,8 @@ class ResultFacts(NamedTuple):
     """Code of the registered institution that performed it; "" for one unknown to the registry."""
     reader: str = ""
     """Code of the registered institution that read it; "" when nobody else is known to have."""
+    latest: Instant | None = None
+    """When it may have been taken at the latest, where `time` is imprecise or a period; None where it is `time`."""
 
     def has(self, flag: ResultFlag) -> bool:
         """Whether the flag is set."""

@@ -24,7 +24,7 @@ class Shape:
     def __init__(self, facts: ResultFacts, called: tuple[CodeKey, ...]) -> None:
         self.facts = facts
         """With number 0 and without times."""
-        self.before, self.after = facts[1:3], facts[6:]
+        self.before, self.after = facts[1:3], facts[6:-1]
         """What stands before and after the times."""
         self.called = called
         """What its components are called, and by what other words it is; see StoredReport.parts."""
@@ -36,6 +36,7 @@ class When(NamedTuple):
     time: Instant | None
     time_source: int
     issued: Instant | None
+    latest: Instant | None = None
 
 
 _SHAPES: Memory[tuple[object, ...], Shape] = Memory(20_000)
@@ -43,10 +44,10 @@ _SHAPES: Memory[tuple[object, ...], Shape] = Memory(20_000)
 
 def shape_of(facts: ResultFacts, called: tuple[CodeKey, ...] = ()) -> Shape:
     """The one shape of these facts, or, when shapes were forgotten since, another like it."""
-    key = (facts[1:3], facts[6:], called)
+    key = (facts[1:3], facts[6:-1], called)
     known = _SHAPES.get(key)
     if known is None:
-        alike = _FACTS((0, *facts[1:3], None, 0, None, *facts[6:]))
+        alike = _FACTS((0, *facts[1:3], None, 0, None, *facts[6:-1], None))
         known = _SHAPES.keep(key, Shape(alike, called))
     return known
 
@@ -69,7 +70,7 @@ class Results(Sequence[ResultFacts]):
         if isinstance(facts, Results):
             return facts
         known = (*called, *[()] * (len(facts) - len(called)))
-        times = [When(*each[3:6]) for each in facts]
+        times = [When(*each[3:6], each.latest) for each in facts]
         return cls(
             tuple(map(shape_of, facts, known)),
             tuple(times[:1] if len(set(times)) == 1 else times),
@@ -91,8 +92,9 @@ class Results(Sequence[ResultFacts]):
 
     def fact(self, index: int) -> ResultFacts:
         """One result."""
-        shape, times = self.shapes[index], self.times
-        return _FACTS((self.ordinals[index], *shape.before, *times[0 if len(times) == 1 else index], *shape.after))
+        shape = self.shapes[index]
+        time, source, issued, latest = self.when(index)
+        return _FACTS((self.ordinals[index], *shape.before, time, source, issued, *shape.after, latest))
 
     def __len__(self) -> int:
         return len(self.shapes)

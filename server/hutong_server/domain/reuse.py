@@ -131,7 +131,7 @@ class Judge:
     __slots__ = ("_book", "_known", "_now", "_of_taking", "_report", "_request", "_tested", "issued")
 
     def __init__(self, when: When, report: ReportFacts, request: Request, book: RuleBook) -> None:
-        time, source, issued = when
+        time, source, issued, _ = when
         if issued is None:
             issued = report.issued
         taken = time if source != _NO_TIME else None

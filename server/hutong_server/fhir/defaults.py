@@ -23,6 +23,8 @@ class Sample:
 
     material: Material = _NO_MATERIAL
     time: Instant | None = None
+    latest: Instant | None = None
+    """See times.Taken."""
     other_subject: bool = False
     modified: bool = False
     """It carries a modifier that the registry does not know: it may be no sample of a patient at all."""
@@ -68,9 +70,11 @@ def sample(context: Context, source: Resource, subject: Subject) -> Sample:
     first = samples[0].material
     alike = not said and all(s.material[:2] == first[:2] for s in samples)
     times = [s.time for s in samples if s.time is not None]
+    latest = [s.latest or s.time for s in samples if s.time is not None]
     return Sample(
         first if alike else _NO_MATERIAL,
         min(times, default=None),
+        max(latest, default=None) if latest != times[:1] else None,
         any(s.other_subject for s in samples),
         any(s.modified for s in samples),
     )
@@ -80,14 +84,14 @@ def _sample(context: Context, specimen: Resource, subject: Subject) -> Sample:
     known = context.samples.get(id(specimen))
     if isinstance(known, Sample):
         return known
-    time = None
+    when = Taken()
     try:
-        time = taken(child(specimen.body, "collection"), "collected", context.clock).start
+        when = taken(child(specimen.body, "collection"), "collected", context.clock)
     except TimeFault as error:
         context.warn(error.reason, located(specimen, f"collection.{error.where}"), error.message)
     other = not is_same(context, subject, child(specimen.body, "subject"), specimen)
     result = context.samples[id(specimen)] = Sample(
-        material(context, specimen), time, other, is_modified(context, specimen)
+        material(context, specimen), when.start, when.latest, other, is_modified(context, specimen)
     )
     return result
 

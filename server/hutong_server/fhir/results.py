@@ -16,7 +16,7 @@ from hutong_server.domain.report import (
 from hutong_server.fhir import parties, values
 from hutong_server.fhir.checks import located
 from hutong_server.fhir.context import Context
-from hutong_server.fhir.defaults import Defaults, is_modified, pictures, sample
+from hutong_server.fhir.defaults import Defaults, Sample, is_modified, pictures, sample
 from hutong_server.fhir.dimensions import site
 from hutong_server.fhir.document import Resource
 from hutong_server.fhir.elements import child, children, concept, indexed, keys, once, text
@@ -26,6 +26,7 @@ from hutong_server.fhir.times import Known, Taken, TimeFault, taken
 
 _CRITICAL: Final = frozenset({"HH", "LL", "AA"})
 _STATUSES: Final = frozenset(Status)
+_WITHDRAWN: Final = frozenset(s.value for s in Status if s.withdraws)
 _INHERITED: Final = ResultFlag.OTHER_SUBJECT | ResultFlag.FOREIGN_FOCUS | ResultFlag.UNKNOWN_MODIFIER
 
 
@@ -104,22 +105,28 @@ def _unreadable(item: _Todo, ordinal: int) -> Result:
 
 
 def _joined(found: list[Result], members: list[tuple[int, int]]) -> list[Result]:
-    """A panel has a value when a member has one; what makes a panel doubtful makes its members doubtful."""
+    """A panel has a value when a member has one; what makes a panel doubtful makes its members doubtful, and one taken
+    back takes them back. Else their status is their own: a panel may be waiting for others of them."""
     if not members:
         return found
     flags = [r.facts.flags for r in found]
+    statuses = [r.facts.status for r in found]
     for _ in range(len(found)):
-        before = list(flags)
+        before = flags + statuses
         # Panels stand before their members: down in this order, up in the other, and two rounds mostly suffice.
         for panel, member in members:
             flags[member] |= flags[panel] & _INHERITED
+            if statuses[panel] in _WITHDRAWN and statuses[member] not in _WITHDRAWN:
+                statuses[member] = statuses[panel]
         for panel, member in reversed(members):
             flags[panel] |= flags[member] & ResultFlag.HAS_VALUE
-        if flags == before:
+        if flags + statuses == before:
             break
     return [
-        r if f == r.facts.flags else Result(r.facts._replace(flags=f), r.detail, r.path, r.performers, r.readers)
-        for r, f in zip(found, flags, strict=True)
+        r
+        if (f, s) == (r.facts.flags, r.facts.status)
+        else Result(r.facts._replace(flags=f, status=s), r.detail, r.path, r.performers, r.readers)
+        for r, f, s in zip(found, flags, statuses, strict=True)
     ]
 
 
@@ -128,6 +135,7 @@ class _When(NamedTuple):
     source: TimeSource
     issued: Instant | None
     written: str
+    latest: Instant | None = None
 
 
 def _result(context: Context, defaults: Defaults, source: Resource, ordinal: int) -> Result:
@@ -147,7 +155,7 @@ def _result(context: Context, defaults: Defaults, source: Resource, ordinal: int
     if not seen.images:
         seen = defaults.pictures
     try:
-        when = _when(context, defaults, source, own.time)
+        when = _when(context, defaults, source, own)
     except TimeFault as error:
         flags |= ResultFlag.UNREADABLE
         context.warn(Reason.RESULT_UNREADABLE, located(source, error.where), error.message)
@@ -182,6 +190,7 @@ def _result(context: Context, defaults: Defaults, source: Resource, ordinal: int
         time=when.time,
         time_source=int(when.source),
         issued=when.issued,
+        latest=when.latest,
         codes=once(keys(code)),
         specimen=own.material.specimen,
         collection=own.material.collection,
@@ -208,7 +217,7 @@ def _result(context: Context, defaults: Defaults, source: Resource, ordinal: int
     return Result(facts, detail, source.path, performers or defaults.performers, defaults.readers)
 
 
-def _when(context: Context, defaults: Defaults, source: Resource, collected: Instant | None) -> _When:
+def _when(context: Context, defaults: Defaults, source: Resource, material: Sample) -> _When:
     """When it was taken: the result's own time, else the specimen's, else the report's; else when it was issued.
 
     A period without a start says that the time is not known: nothing else is put in its place.
@@ -216,18 +225,23 @@ def _when(context: Context, defaults: Defaults, source: Resource, collected: Ins
     written = text(source.body, "issued")
     issued = context.clock.instant(written, "issued") if written else defaults.issued
     own = taken(source.body, "effective", context.clock)
-    return choose(own, collected, defaults.effective, issued)
+    return choose(own, material, defaults.effective, issued)
 
 
-def choose(own: Taken, collected: Instant | None, report: Taken, issued: Instant | None) -> _When:
+def choose(own: Taken, material: Sample, report: Taken, issued: Instant | None) -> _When:
     """The order in which times are taken for the time of a result."""
     if own.known is Known.START:
-        return _When(own.start, TimeSource.RESULT, issued, own.written)
-    if own.known is Known.NOTHING and collected is not None:
-        return _When(collected, TimeSource.SPECIMEN, issued, "")
+        return _When(own.start, TimeSource.RESULT, issued, own.written, _before(own.latest, issued))
+    if own.known is Known.NOTHING and material.time is not None:
+        return _When(material.time, TimeSource.SPECIMEN, issued, "", _before(material.latest, issued))
     if own.known is Known.NOTHING and report.known is Known.START:
-        return _When(report.start, TimeSource.REPORT, issued, report.written)
+        return _When(report.start, TimeSource.REPORT, issued, report.written, _before(report.latest, issued))
     return _When(issued, TimeSource.ISSUED if issued is not None else TimeSource.NONE, issued, own.written)
+
+
+def _before(latest: Instant | None, issued: Instant | None) -> Instant | None:
+    """Nothing is taken after it was issued."""
+    return latest if latest is None or issued is None else min(latest, issued)
 
 
 def _subject_flags(context: Context, defaults: Defaults, source: Resource) -> int:

@@ -45,6 +45,19 @@ class Clock:
     """Later times are refused."""
     _known: dict[str, Instant] = field(default_factory=dict)
 
+    def last(self, written: str) -> Instant | None:
+        """Last instant of a date, a month or a year that `instant` has read; None for a time of the day."""
+        if "T" in written:
+            return None
+        year, month, day = (int(part) for part in f"{written}-0-0".split("-")[:3])
+        if day:
+            following = datetime.date(year, month, day).toordinal() + 1
+        elif month:
+            following = datetime.date(year + month // 12, month % 12 + 1, 1).toordinal()
+        else:
+            following = datetime.date(year + 1, 1, 1).toordinal()
+        return _instant(datetime.date.fromordinal(following).isoformat(), self.zone, "") - 1
+
     def instant(self, written: str, where: str) -> Instant:
         """First instant of a date, dateTime or instant; raises TimeFault."""
         known = self._known.get(written)
@@ -100,6 +113,8 @@ class Taken(NamedTuple):
     start: Instant | None = None
     end: Instant | None = None
     written: str = ""
+    latest: Instant | None = None
+    """The last instant of an imprecise time or a period; None for a moment."""
 
 
 def taken(node: Node, stem: str, clock: Clock) -> Taken:
@@ -108,7 +123,7 @@ def taken(node: Node, stem: str, clock: Clock) -> Taken:
         key = stem + suffix
         if key in node:
             written = text(node, key)
-            return Taken(Known.START, clock.instant(written, key), None, written)
+            return Taken(Known.START, clock.instant(written, key), None, written, clock.last(written))
     key = stem + "Period"
     if key in node:
         return _period(child(node, key), key, clock)
@@ -122,10 +137,10 @@ def _period(node: Node, key: str, clock: Clock) -> Taken:
     last = clock.instant(end, f"{key}.end") if end else None
     written = f"{start} – {end}" if start and end else start or (f"– {end}" if end else "")
     if first is not None and last is not None and last < first:
-        first, last = last, first
+        first, last, end = last, first, start
     if first is None:
         return Taken(Known.END_ONLY if last is not None else Known.NOTHING, None, last, written)
-    return Taken(Known.START, first, last, written)
+    return Taken(Known.START, first, last, written, (clock.last(end) or last) if end else clock.last(start))
 
 
 def _timing(node: Node, key: str, clock: Clock) -> Taken:
@@ -133,6 +148,6 @@ def _timing(node: Node, key: str, clock: Clock) -> Taken:
     written = [e for e in events if isinstance(e, str)] if isinstance(events, list) else []
     if written:
         at = [(clock.instant(e, f"{key}.event[{i}]"), e) for i, e in enumerate(written)]
-        return Taken(Known.START, min(at)[0], max(at)[0], min(at)[1])
+        return Taken(Known.START, min(at)[0], max(at)[0], min(at)[1], clock.last(max(at)[1]) or max(at)[0])
     repeat = child(node, "repeat")
     return _period(child(repeat, "boundsPeriod"), f"{key}.repeat.boundsPeriod", clock)

@@ -17,7 +17,7 @@ from hutong_server.domain.report import (
     Value,
 )
 from hutong_server.fhir.context import Context
-from hutong_server.fhir.defaults import Defaults
+from hutong_server.fhir.defaults import Defaults, Sample
 from hutong_server.fhir.elements import all_text, children, concept, keys, once, text
 from hutong_server.fhir.results import choose
 from hutong_server.fhir.times import Known, Taken
@@ -108,7 +108,7 @@ def whole(context: Context, defaults: Defaults, status: Status, code: Concept, r
     body = context.report.body
     value = conclusion(body)
     said = defaults.effective.known is not Known.NOTHING
-    when = choose(Taken(), None if said else defaults.sample.time, defaults.effective, defaults.issued)
+    when = choose(Taken(), Sample() if said else defaults.sample, defaults.effective, defaults.issued)
     flags = 0
     if value is not None or any(r.facts.has(ResultFlag.HAS_VALUE) for r in results):
         flags |= ResultFlag.HAS_VALUE
@@ -127,6 +127,7 @@ def whole(context: Context, defaults: Defaults, status: Status, code: Concept, r
         time=when.time,
         time_source=int(when.source),
         issued=defaults.issued,
+        latest=when.latest,
         codes=once(keys(code)),
         specimen=defaults.sample.material.specimen,
         collection=defaults.sample.material.collection,

@@ -28,6 +28,8 @@ _FACTS: Callable[[Any], ResultFacts] = partial(tuple.__new__, ResultFacts)
 _WHEN: Callable[[Any], When] = partial(tuple.__new__, When)
 # What is unpacked has no type.
 _ROW: Callable[..., StoredReport] = StoredReport
+_TIMES = len(When._fields)
+"""The last one is left out where it is None, as it nearly always is."""
 _SHAPES: Memory[bytes, Shape] = Memory(20_000)
 
 
@@ -35,7 +37,7 @@ def packed(row: StoredReport) -> bytes:
     """What a row says, in bytes."""
     results = row.results
     called = (*row.parts, *[()] * (len(results) - len(row.parts)))
-    times = [each[3:6] for each in results]
+    times = [each[3:6] if each.latest is None else (*each[3:6], each.latest) for each in results]
     facts = pack(
         (
             row.status,
@@ -50,7 +52,7 @@ def packed(row: StoredReport) -> bytes:
             row.categories,
             row.codes,
             times[:1] if len(set(times)) == 1 else times,
-            [pack((words, *each[1:3], *each[6:])) for each, words in zip(results, called, strict=True)],
+            [pack((words, *each[1:3], *each[6:-1])) for each, words in zip(results, called, strict=True)],
             _numbers([each.ordinal for each in results]),
         )
     )
@@ -82,7 +84,7 @@ def opened(key: PatientKey, report_id: bytes, institution: str, version: int, bo
         institution,
         version,
         *first,
-        Results(shapes, tuple(map(_WHEN, times)), ordinals or range(len(shapes))),
+        Results(shapes, _times(times), ordinals or range(len(shapes))),
         Details(body[end:], plain),
         header,
         categories,
@@ -127,6 +129,10 @@ class Details(Sequence[bytes]):
     __hash__ = None  # type: ignore[assignment]  # a look at a row, not a key
 
 
+def _times(packed: Sequence[tuple[Any, ...]]) -> tuple[When, ...]:
+    return tuple([_WHEN(each if len(each) == _TIMES else (*each, None)) for each in packed])
+
+
 def _shape(packed: bytes) -> Shape:
     words, status, flags, *rest = unpack(packed)
     return _SHAPES.keep(packed, shape_of(ResultFacts(0, status, flags, None, 0, None, *rest), words))
@@ -147,7 +153,7 @@ def _of_before(key: PatientKey, report_id: bytes, institution: str, version: int
         institution,
         version,
         *first,
-        Results.of(tuple(map(_FACTS, results)), parts),
+        Results.of(tuple(_FACTS((*each, None)) for each in results), parts),
         details,
         header,
         categories,

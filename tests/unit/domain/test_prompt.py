@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.unit.domain.test_properties import likely, reports, results
 
-TIMES = ("time", "time_source", "issued")
+TIMES = ("time", "time_source", "issued", "latest")
+later = st.integers(0, 8).map(lambda n: n * DAY // 4)
 shifts = st.integers(-40, 40).map(lambda n: n * DAY // 4)
 
 
@@ -30,10 +31,12 @@ def charts(draw: st.DrawFn) -> tuple[list[Any], Any, dict[str, Any]]:
             time=None if result.time is None else result.time + shift,
             issued=None if result.issued is None else result.issued + shift,
             status=draw(st.sampled_from(["final", "final", "final", *Status])),
+            # Imprecise times count from their first instant, and may be later by as much as this.
+            latest=None if result.time is None or draw(st.booleans()) else result.time + shift + draw(later),
         )
         others = [other._replace(ordinal=n + 1) for n, other in enumerate(draw(st.lists(results, max_size=2)))]
         if draw(st.booleans()):  # as in most reports
-            others = [other._replace(**dict(zip(TIMES, moved[3:6], strict=True))) for other in others]
+            others = [other._replace(**dict(zip(TIMES, (*moved[3:6], moved.latest), strict=True))) for other in others]
         about = draw(st.one_of(st.just(report), reports))._replace(report_id=bytes([number]))
         chart.append((about, (moved, *others)))
     return chart, request, source
@@ -51,12 +54,19 @@ def told(chart: list[Any], request: Request, source: dict[str, Any]) -> tuple[li
         issued = one.result.issued if one.result.issued is not None else one.report.issued
         return (inf if one.time is None else one.time, issued or 0)
 
+    def latest(one: Judged) -> tuple[float, int]:
+        return (recency(one)[0] if one.result.latest is None else one.result.latest, recency(one)[1])
+
     lines = []
     for code in sorted({one.verdict.item.code for one in judged if one.verdict.item}):
         group = [one for one in judged if one.verdict.item and one.verdict.item.code == code]
         if reusable := [one for one in group if one.verdict.reusable]:
             best = max(reusable, key=recency)
-            newer = [one for one in group if not one.verdict.reusable and recency(one) > recency(best)]
+            newer = [
+                one
+                for one in group
+                if not one.verdict.reusable and (recency(one) > recency(best) or latest(one) > latest(best))
+            ]
             lines.append((best.verdict.item, best, tuple(sorted(newer, key=recency, reverse=True))))
     lines.sort(key=lambda line: line[0].specialty is not Specialty.LABORATORY)
     refused = sorted((one for one in judged if not one.verdict.reusable), key=recency, reverse=True)
@@ -66,11 +76,15 @@ def told(chart: list[Any], request: Request, source: dict[str, Any]) -> tuple[li
 def passed_over(whole: Prompted, *, or_alike: bool) -> Counter[NotReusable]:
     """First reasons against what is newer than what may be reused of its item; with what is as new, too."""
     best = {line.item.code: recency(line.best) for line in whole.lines}
+    named = {(one.report.report_id, one.result.ordinal) for line in whole.lines for one in line.newer}
     found = [(recency(one), one) for one in whole.not_reusable if one.verdict.item is not None]
     return Counter(
         one.verdict.reasons[0]
         for when, one in found
-        if (than := best.get(one.verdict.item.code)) is None or when > than or (or_alike and when == than)
+        if (than := best.get(one.verdict.item.code)) is None
+        or when > than
+        or (one.report.report_id, one.result.ordinal) in named
+        or (or_alike and when == than)
     )
 
 

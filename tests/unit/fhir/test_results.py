@@ -1,5 +1,7 @@
 """Results: values, panels, what is judged of each result, and what it falls back to."""
 
+from datetime import datetime
+
 import pytest
 from hutong_server.domain.report import ResultFlag, TimeSource
 
@@ -138,6 +140,24 @@ def test_circles_of_members_end_and_each_stands_once():
     b = observation("b", hasMember=[{"reference": "Observation/a"}, {"reference": "Observation/b"}])
     found = accepted(bundle(report("Observation/a", "Observation/b", "Observation/a"), patient(), a, b))
     assert len(found.results) == 2
+
+
+@pytest.mark.parametrize(
+    ("of_panel", "of_member", "status"),
+    [
+        ("final", "final", "final"),
+        ("preliminary", "final", "final"),
+        ("final", "preliminary", "preliminary"),
+        ("entered-in-error", "final", "entered-in-error"),
+        ("cancelled", "preliminary", "cancelled"),
+        ("cancelled", "entered-in-error", "entered-in-error"),
+    ],
+)
+def test_a_panel_taken_back_takes_its_members_back_and_says_no_more_of_their_status(of_panel, of_member, status):
+    inner = observation("a", valueQuantity=None, hasMember=[{"reference": "Observation/b"}])
+    outer = observation("o", valueQuantity=None, hasMember=[{"reference": "Observation/a"}], status=of_panel)
+    made = accepted(bundle(report("Observation/o"), patient(), outer, inner, observation("b", status=of_member)))
+    assert made.results[2].facts.status == status
 
 
 def test_a_member_of_a_panel_about_another_is_about_another():
@@ -320,6 +340,54 @@ SPECIMEN = {
 def test_when_a_result_was_taken(of_result, of_report, source, expected):
     facts = one_result(observation(**of_result), SPECIMEN, **of_report).facts
     assert (TimeSource(facts.time_source), facts.time) == (source, expected)
+
+
+@pytest.mark.parametrize(
+    ("of_result", "of_report", "latest"),
+    [
+        ({}, {}, None),
+        ({"effectiveDateTime": "2026-09-20"}, {"issued": None}, "2026-09-20T23:59:59.999+08:00"),
+        ({"effectiveDateTime": "2026-09-20"}, {}, "2026-09-20T10:00:00+08:00"),
+        ({"effectiveDateTime": "2026-08"}, {}, "2026-08-31T23:59:59.999+08:00"),
+        ({"effectiveDateTime": "2025-12"}, {}, "2025-12-31T23:59:59.999+08:00"),
+        ({"effectiveDateTime": "2025"}, {}, "2025-12-31T23:59:59.999+08:00"),
+        (
+            {"effectiveDateTime": None, "effectivePeriod": {"start": "2026-09-18", "end": "2026-09-19"}},
+            {},
+            "2026-09-19T23:59:59.999+08:00",
+        ),
+        (
+            {"effectiveDateTime": None, "effectivePeriod": {"start": "2026-09-18", "end": "2026-09-18T07:00:00+08:00"}},
+            {},
+            "2026-09-18T07:00:00+08:00",
+        ),
+        (
+            {"effectiveDateTime": None, "effectivePeriod": {"start": "2026-09-18T07:00:00Z"}},
+            {},
+            None,
+        ),
+        (
+            {"effectiveDateTime": None, "effectiveTiming": {"event": ["2026-09-19", "2026-09-18"]}},
+            {},
+            "2026-09-19T23:59:59.999+08:00",
+        ),
+        ({"effectiveDateTime": None}, {"effectiveDateTime": "2026-09-19"}, "2026-09-19T23:59:59.999+08:00"),
+        ({"effectiveDateTime": None}, {"effectiveDateTime": None}, None),
+    ],
+)
+def test_how_late_an_imprecise_time_may_be(of_result, of_report, latest):
+    result = one_result(observation(**of_result), **of_report)
+    expected = latest and round(datetime.fromisoformat(latest).timestamp() * 1000)
+    assert result.facts.latest == expected
+
+
+def test_how_late_a_specimen_may_have_been_taken():
+    specimen = {"resourceType": "Specimen", "id": "s", "collection": {"collectedDateTime": "2026-09-19"}}
+    body = observation(effectiveDateTime=None, specimen={"reference": "Specimen/s"})
+    made = report("Observation/o", effectiveDateTime=None)
+    (result,) = accepted(bundle(made, patient(), body, specimen)).results
+    assert result.facts.time_source == TimeSource.SPECIMEN
+    assert result.facts.latest == round(datetime.fromisoformat("2026-09-19T23:59:59.999+08:00").timestamp() * 1000)
 
 
 def test_a_results_own_issue_time_counts_for_it():

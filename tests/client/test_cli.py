@@ -194,6 +194,21 @@ def test_reports_and_report(cli: Cli, published: dict[str, Any], tmp_path: Path)
     cli("report", report_id, *ASK, institution="T1", role="emr", status=5)
 
 
+def test_a_report_says_once_what_all_its_results_share(cli: Cli, tmp_path: Path) -> None:
+    document = lab_report("cli-about", person(809))
+    first = document["contained"][2]
+    document["contained"].append(first | {"id": "o2", "method": {"text": "离子选择电极法"}})
+    document["result"].append({"reference": "#o2"})
+    publish = ("publish", write(tmp_path, "1.json", document), "--json")
+    published = parsed(cli(*publish, institution="H1", role="feed"))
+    assert published["documents"][0]["results"][0]["results"] == 2
+    asked = cli("reports", *ASK, "--json", institution="H2", role="emr", stdin=patient_text(809))
+    report_id = json.loads(asked.stdout)["reports"][0]["report_id"]
+    lines = cli("report", report_id, *ASK, "--lang", "zh", institution="H2", role="emr").stdout.splitlines()
+    assert [line.split() for line in lines if "SER" in line] == [["标本", "SER"]]
+    assert ["方法:", "离子选择电极法"] in [line.split() for line in lines]
+
+
 def test_institutions(cli: Cli) -> None:
     add = ("admin", "institution", "add", "N9", "--tier", "village", "--region", "990421")
     assert parsed(cli(*add, "--name", "新村卫生室", "--json"))["created"] is True

@@ -1,5 +1,6 @@
 """hutong report: one report whole."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +81,7 @@ def _show(answer: reuse.GetReportResponse, console: Console, language: Language)
         ("报告时间" if zh else "Issued", local_time(entry.issued_at) if entry.HasField("issued_at") else ""),
         ("接收时间" if zh else "Received", local_time(answer.received_at) if answer.HasField("received_at") else ""),
         ("版本" if zh else "Version", str(entry.version)),
+        *_common(entry.results, language).items(),
     ]
     grid = table("", "")
     grid.show_header = False
@@ -120,6 +122,28 @@ def _issuer(issuer: v1.InstitutionRef, language: Language) -> str:
     return f"{institution_name(issuer)} ({enum_label(v1.Tier.DESCRIPTOR, issuer.tier, language)})"
 
 
+_ABOUT = {
+    "specimen": ("标本", "Specimen"),
+    "body_site": ("部位", "Body site"),
+    "method": ("方法", "Method"),
+    "device": ("仪器", "Device"),
+    "performer": ("检测者", "Performed by"),
+    "reader": ("审核者", "Read by"),
+}
+
+
+def _about(result: v1.ResultEntry, language: Language) -> dict[str, str]:
+    """How a result was come by, by the label of each part."""
+    found = {labels[language != "zh"]: getattr(result.detail, name) for name, labels in _ABOUT.items()}
+    return {label: text for label, text in found.items() if text}
+
+
+def _common(results: Sequence[v1.ResultEntry], language: Language) -> dict[str, str]:
+    """What is the same of all results: it is said once."""
+    first, *others = [_about(result, language) for result in results] or [{}]
+    return {label: text for label, text in first.items() if all(other.get(label) == text for other in others)}
+
+
 def _results(entry: v1.ReportEntry, language: Language) -> Table:
     zh = language == "zh"
     shown = table(
@@ -128,13 +152,14 @@ def _results(entry: v1.ReportEntry, language: Language) -> Table:
         "参考范围" if zh else "Range",
         "互认" if zh else "Reuse",
     )
+    common = _common(entry.results, language)
     for result in entry.results:
         detail = result.detail
         name = cell(concept(detail.code))
-        about = [detail.specimen, detail.body_site, detail.method, detail.device, detail.performer, detail.reader]
-        for text in dict.fromkeys(text for text in about if text):
+        own = [f"{label}: {text}" for label, text in _about(result, language).items() if label not in common]
+        if own:
             name.append("\n")
-            name.append_text(cell(text, "dim"))
+            name.append_text(cell("; ".join(own), "dim"))
         value = cell(value_text(detail), "bold red" if result.critical else "bold")
         if result.critical:
             value.append(" 危急值" if zh else " CRITICAL", "bold red")

@@ -91,6 +91,21 @@ def test_a_withdrawal_counts_when_it_comes_first_and_is_sticky(registry: Registr
     assert len(reusable(registry, report())) == 1
 
 
+def test_a_withdrawal_that_leads_to_nothing_is_told_so(registry: Registry) -> None:
+    """It waits for its report; or it names the report otherwise than the report itself does, and will wait for ever."""
+    registry.publish(report("R1"))
+    for _ in range(2):
+        (answer,) = registry.publish(withdrawal("ANOTHER-NUMBER-OF-R1"))
+        assert answer.outcome is Outcome.ACCEPTED_WITH_WARNINGS
+        assert [(issue.reason, issue.path) for issue in answer.issues] == [
+            ("REFERENCE_UNRESOLVED", "DiagnosticReport.identifier")
+        ]
+    (answer,) = registry.publish(withdrawal("R1"))
+    assert (answer.outcome, answer.issues) == (Outcome.ACCEPTED, ())
+    (answer,) = registry.publish(withdrawal("R1"))
+    assert (answer.outcome, answer.unchanged) == (Outcome.ACCEPTED, True)
+
+
 def test_a_withdrawal_of_a_report_without_time_or_version_stays(registry: Registry) -> None:
     registry.publish(withdrawal())
     registry.publish(report(issued=None))

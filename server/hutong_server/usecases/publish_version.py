@@ -31,9 +31,14 @@ class Kept:
 def keep(new: Prepared, writer: Writer, now: Instant) -> Kept:
     """Keeps a version. The caller holds the locks of `new.locks`."""
     identity = writer.identity(new.identity_key)
-    if identity is None:
-        return _first(new, writer, now)
-    heads = _heads(writer, identity)
+    heads = _heads(writer, identity) if identity is not None else []
+    kept = _first(new, writer, now) if identity is None else _next(new, writer, identity, heads, now)
+    if new.rows is None and all(map(_withdrawn, heads)):
+        return replace(kept, issues=(*kept.issues, _nothing_known(new.path)))
+    return kept
+
+
+def _next(new: Prepared, writer: Writer, identity: Identity, heads: Sequence[VersionHead], now: Instant) -> Kept:
     same = next((head for head in heads if head.digest == new.digest), None)
     if same is not None:
         return _answer(identity, same.version, unchanged=True)
@@ -239,6 +244,11 @@ def _answer(identity: Identity, version: int, *, unchanged: bool = False) -> Kep
         held=identity.held,
         issues=(_DISPUTED,) if identity.disputed else (),
     )
+
+
+def _nothing_known(path: str) -> Issue:
+    message = "nothing to withdraw is known under this identity; a report that comes under it later will stay withdrawn"
+    return Issue(Severity.WARNING, Reason.REFERENCE_UNRESOLVED.value, f"{path}.identifier", message)
 
 
 _DISPUTED = Issue(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hutong_server import safety
 from hutong_server.api.activation import Activation
@@ -44,6 +44,9 @@ from hutong_server.trust.sealing import KeyedSealer
 from hutong_server.units import ucum
 from hutong_server.usecases.certificates import MakeToken, make_token
 from hutong_server.usecases.institutions import OPERATOR
+
+if TYPE_CHECKING:
+    from hutong_server.api.span_export import SpanExport
 
 _REVIEWS_EVERY = 5.0
 """Seconds."""
@@ -82,6 +85,7 @@ class Registry:
             require_registered=settings.require_registered_certificates,
             retired=retired_of(authority),
         )
+        self._spans = _span_export(settings)
         parts = Parts(
             store=store,
             threads=self._threads,
@@ -95,6 +99,7 @@ class Registry:
             metrics=metrics,
             units=ucum,
             clock=now,
+            ended=self._spans.ended if self._spans else None,
             standing=standing,
             news=NoticeNews(rules.look),
             unmapped=UnmappedTally(store, ring.tokens, rules, metrics, now),
@@ -209,6 +214,8 @@ class Registry:
         self._documents.shutdown()
         self._ring.close()
         self.store.close()
+        if self._spans is not None:
+            self._spans.close()
         if self._metrics_server is not None:
             self._metrics_server.close()
 
@@ -240,6 +247,16 @@ async def start(settings: Settings) -> Registry:
         raise
     log().info("listening", extra={"address": f"{split_address(settings.listen)[0]}:{registry.port}"})
     return registry
+
+
+def _span_export(settings: Settings) -> "SpanExport | None":
+    if not settings.otlp_endpoint:
+        return None
+    try:
+        from hutong_server.api.span_export import SpanExport
+    except ImportError:
+        raise SettingsError(["HUTONG_OTLP_ENDPOINT needs OpenTelemetry: pip install 'hutong[otel]'"]) from None
+    return SpanExport(settings.otlp_endpoint, settings.registry_name)
 
 
 def places(settings: Settings) -> dict[str, Path]:

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     )
     metrics_listen: str = Field("127.0.0.1:9464", description="Prometheus address; empty: off.")
     metrics_allow_remote: bool = Field(False, description="Let metrics listen beyond loopback.")
+    otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^\s@]+)?$")] = Field(
+        "", description="Base URL of an OpenTelemetry collector (OTLP over HTTP) for traces; empty: off."
+    )
     default_deadline_seconds: Seconds = Field(30.0, description="Longest that a call without a deadline may take.")
     deadline_margin_seconds: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="Kept back from each deadline, so that the answer arrives within it."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from hutong_server.api.call import Call
 from hutong_server.api.document_reading import DocumentReading
 from hutong_server.api.handover import Handover
 from hutong_server.api.notice_news import NoticeNews
@@ -68,6 +69,8 @@ class Parts:
     """Wakes the streams of notices."""
     unmapped: UnmappedTally
     """Counts what leads to no item."""
+    ended: Callable[[Call, float], None] | None = None
+    """Told of each call that ended and how many seconds it took: traces. None when nobody asks for them."""
     checkpoint_key: str = ""
     """With which the ledger's checkpoints verify (C2SP verifier key)."""
     handover: Handover = field(default_factory=Handover)

@@ -140,6 +140,7 @@ class RegistryServer:
                     refusals=self._refusals,
                     default_deadline=options.default_deadline,
                     deadline_margin=options.deadline_margin,
+                    ended=parts.ended,
                 )
             ],
             options=_transport(options),

@@ -135,7 +135,7 @@ def test_the_disk(own: Material, url: str, tmp_path: Path) -> None:
     ((subject, text),) = wrong(own, url, least_free=1e9)
     assert subject == "disk"
     assert re.match(r"database: \d+\.\d GiB free", text)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").touch(0o755)
     found = wrong(own, url, HUTONG_LEDGER_EXPORT=str(tmp_path / "file"))
     assert found == [("disk", f"ledger_export: {tmp_path}/file cannot be written to")]
 

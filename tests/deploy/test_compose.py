@@ -25,7 +25,8 @@ READ_UNASKED = {
     "haproxy": ["/usr/local/etc/haproxy/haproxy.cfg"],
     "postgres": ["/var/lib/postgresql/data"],
     "grafana/grafana": [
-        *("/etc/grafana/provisioning/datasources/", "/etc/grafana/provisioning/dashboards/", "/var/lib/grafana"),
+        *(f"/etc/grafana/provisioning/{each}/hutong.yml" for each in ("datasources", "dashboards")),
+        "/var/lib/grafana",
         *DASHBOARDS,
     ],
     "prom/prometheus": ["/etc/prometheus/recording_rules.yml", "/etc/prometheus/alerting_rules.yml"],
@@ -87,9 +88,8 @@ def test_every_path_that_is_mounted_is_used(name: str) -> None:
         told += [f"/secrets/{part}" for part in re.findall(r'"\$OUT/(\w+)', script)]
     told += READ_UNASKED.get(service["image"].partition(":")[0], [])
     for source, target in mounts(service):
-        assert any(target in text for text in told) or any(
-            text and target.startswith(text) for text in told if text.endswith("/")
-        ), target
+        used = re.compile(rf"{re.escape(target)}(/|$)")
+        assert any(used.search(text) for text in told), target
         if source.startswith("."):
             assert (DEPLOY / source).exists(), source
 

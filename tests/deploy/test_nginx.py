@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -45,10 +45,8 @@ def test_nginx_takes_the_file(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def balanced(material: Material, url: str) -> AsyncIterator[Site]:
-    """A registry behind nginx."""
-    site = await start_site(material, url)
-    await site.load(CATALOG)
+async def nginx(upstream: int) -> AsyncIterator[int]:
+    """Its port before what listens on another."""
     front = free_port()
     with tempfile.TemporaryDirectory(prefix="hutong-nginx-") as name:
         directory = Path(name)
@@ -56,7 +54,7 @@ async def balanced(material: Material, url: str) -> AsyncIterator[Site]:
         for before, after in {
             "listen 7443 ": f"listen 127.0.0.1:{front} ",
             "listen 7445;": f"listen 127.0.0.1:{free_port()};",
-            "127.0.0.1:7444 ": f"127.0.0.1:{site.port} ",
+            "127.0.0.1:7444 ": f"127.0.0.1:{upstream} ",
             "/run/nginx-hutong.pid": str(directory / "pid"),
         }.items():
             assert text.count(before) == 1, before
@@ -66,13 +64,24 @@ async def balanced(material: Material, url: str) -> AsyncIterator[Site]:
         process = _start(configuration, directory)
         try:
             await asyncio.to_thread(_listens, front, process, directory / "log")
-            behind = Site(material, front)
-            yield behind
-            await behind.close()
+            yield front
         finally:
             process.terminate()
             process.wait(10)
-            await site.close()
+
+
+@asynccontextmanager
+async def balanced(material: Material, url: str) -> AsyncIterator[Site]:
+    """A registry behind nginx."""
+    site = await start_site(material, url)
+    await site.load(CATALOG)
+    try:
+        async with nginx(site.port) as front:
+            behind = Site(material, front)
+            yield behind
+            await behind.close()
+    finally:
+        await site.close()
 
 
 def _start(configuration: Path, directory: Path) -> "subprocess.Popen[bytes]":
@@ -92,7 +101,7 @@ def _listens(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     raise AssertionError(log.read_text())
 
 
-async def test_calls_pass_with_their_certificates_and_what_is_no_tls_does_not(
+async def test_calls_pass_with_their_certificates(
     material: Material, make_store_url: MakeStoreUrl, serials: Iterator[int]
 ) -> None:
     async with balanced(material, make_store_url("sqlite")) as behind:
@@ -100,16 +109,26 @@ async def test_calls_pass_with_their_certificates_and_what_is_no_tls_does_not(
         found = await refused(behind.asking("NOBODY").OpenChart(chart(person(next(serials))), timeout=5))
         assert found.reason == "INSTITUTION_UNKNOWN"
 
-        reader, writer = await asyncio.open_connection("127.0.0.1", behind.port)
-        writer.write(b"GET / HTTP/1.1\r\n\r\n")
-        try:
-            async with asyncio.timeout(8):
-                answer = await reader.read(100)
-        except ConnectionError:
-            answer = b""
-        writer.transport.abort()
-        # The registry would send a TLS alert.
-        assert answer == b""
+
+async def test_what_is_no_tls_is_not_passed_on() -> None:
+    came: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.read(1))
+        writer.close()
+
+    # Whatever stands behind would be asked; nginx itself looks whether it is TLS.
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    hello = b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03" + bytes(32) + b"\x00\x00\x02\x13\x01\x01\x00\x00\x00"
+    async with server, nginx(server.sockets[0].getsockname()[1]) as front:
+        for sent in (b"GET / HTTP/1.1\r\n\r\n", hello):
+            reader, writer = await asyncio.open_connection("127.0.0.1", front)
+            writer.write(sent)
+            with suppress(ConnectionError):
+                async with asyncio.timeout(8):
+                    await reader.read(100)
+            writer.transport.abort()
+    assert came == [b"\x16"]
 
 
 async def test_one_address_holds_so_many_connections(material: Material, make_store_url: MakeStoreUrl) -> None:

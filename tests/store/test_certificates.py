@@ -91,6 +91,23 @@ def test_ended_ones_are_forgotten_but_not_the_revoked(store: Store) -> None:
     assert [row.serial for row in left] == ["00", "04", "05"]
 
 
+def test_tokens_that_ran_out_are_forgotten(store: Store) -> None:
+    made = [
+        EnrollmentToken(bytes([n]) * 32, bytes([n]) * 16, "H1", "emr", "registry/admin:1", NOW, NOW + n * DAY)
+        for n in range(5)
+    ]
+    write(store, lambda writer: [writer.put_enrollment_token(token) for token in made])
+
+    def left() -> list[int]:
+        found = [store.read(lambda reader, token=token: reader.enrollment_token(token.token_hash)) for token in made]
+        return [n for n, token in enumerate(found) if token is not None]
+
+    write(store, lambda writer: writer.forget_certificates(NOW + 3 * DAY, 2))
+    assert left() == [2, 3, 4]
+    write(store, lambda writer: writer.forget_certificates(NOW + 3 * DAY, 2))
+    assert left() == [3, 4]
+
+
 def test_a_challenge_is_used_once(store: Store) -> None:
     assert write(store, lambda writer: writer.use_challenge(b"n" * 16, NOW, NOW - 1))
     assert not write(store, lambda writer: writer.use_challenge(b"n" * 16, NOW + 5, NOW - 1))

@@ -117,7 +117,7 @@ class CertificateWriter(CertificateReader, Protocol):
         """Adds or replaces by serial number."""
 
     def forget_certificates(self, before: Instant, limit: int) -> None:
-        """Removes so many at most of those that ended before `before`; revoked ones stay."""
+        """Removes so many at most of those that ended before `before`, and of such tokens; revoked ones stay."""
 
     def put_enrollment_token(self, row: EnrollmentToken) -> None:
         """Adds or replaces by hash."""

@@ -61,6 +61,13 @@ _ENDED = (
     .limit(bindparam("limit"))
 )
 _FORGET_ENDED = Statement(delete(_certificates).where(_certificate.serial.in_(_ENDED)))
+_RUN_OUT = (
+    select(_token.token_hash)
+    .where(_token.expires_at < bindparam("before"))
+    .order_by(_token.expires_at)
+    .limit(bindparam("limit"))
+)
+_FORGET_RUN_OUT = Statement(delete(_tokens).where(_token.token_hash.in_(_RUN_OUT)))
 _TOKEN = Statement(select(*_TOKEN_COLUMNS).where(_token.token_hash == bindparam("of_hash")))
 _ENROLLMENT = Statement(select(*_TOKEN_COLUMNS).where(_token.enrollment_id == bindparam("of_id")))
 _PENDING = Statement(
@@ -135,6 +142,7 @@ def forget_certificates(tx: Transaction, before: Instant, limit: int) -> None:
     # Two lanes that removed the same rows would wait for each other.
     tx.lock((b"forget certificates",))
     tx.run(_FORGET_ENDED, before=before, limit=limit)
+    tx.run(_FORGET_RUN_OUT, before=before, limit=limit)
 
 
 def enrollment_token(tx: Transaction, token_hash: bytes) -> EnrollmentToken | None:

@@ -93,7 +93,7 @@ def test_ended_ones_are_forgotten_but_not_the_revoked(store: Store) -> None:
 
 def test_tokens_that_ran_out_are_forgotten(store: Store) -> None:
     made = [
-        EnrollmentToken(bytes([n]) * 32, bytes([n]) * 16, "H1", "emr", "registry/admin:1", NOW, NOW + n * DAY)
+        EnrollmentToken(bytes([n]) * 32, bytes([n]) * 16, "H1", "emr", "registry/admin:1", NOW, NOW + n * DAY, False)
         for n in range(5)
     ]
     write(store, lambda writer: [writer.put_enrollment_token(token) for token in made])

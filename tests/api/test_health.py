@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from hutong_server.api.server import SERVICES
 
 from tests.api.documents import CATALOG, chart, person
+from tests.api.process import run
 from tests.api.site import Material, Site, refused, start_site
 from tests.postgresql import PostgresqlServer
 
@@ -64,7 +66,17 @@ async def on_postgresql(material: Material, make_store_url: Any) -> AsyncIterato
     await site.close()
 
 
-async def test_health_follows_the_database(on_postgresql: tuple[Site, str], postgresql: PostgresqlServer) -> None:
+def asked(site: Site, directory: Path, *options: str) -> int:
+    """Exit status of `hutong-server health`."""
+    certificate, key = site.material.authority.client("registry", "monitor")
+    files = {"CA": site.material.authority.certificate_file, "CERT": certificate, "KEY": key}
+    given = {f"HUTONG_{name}": str(path) for name, path in files.items()}
+    return run(["health", "--target", f"localhost:{site.port}", *options], given, directory).returncode
+
+
+async def test_health_follows_the_database(
+    on_postgresql: tuple[Site, str], postgresql: PostgresqlServer, tmp_path: Path
+) -> None:
     site, url = on_postgresql
     database = postgresql.database(url)
     watch = health(site).Watch(health_pb2.HealthCheckRequest(service=SERVICES[0]), timeout=60)
@@ -75,6 +87,8 @@ async def test_health_follows_the_database(on_postgresql: tuple[Site, str], post
     postgresql.execute(end_all)
     assert (await asyncio.wait_for(watch.read(), 10)).status == NOT_SERVING
     assert [await status(site, service) for service in ("", *SERVICES)] == [NOT_SERVING] * (1 + len(SERVICES))
+    # It serves nothing, and lives: nobody is to start it again.
+    assert [await asyncio.to_thread(asked, site, tmp_path, *more) for more in ((), ("--alive",))] == [1, 0]
     found = await refused(site.asking("H2").OpenChart(chart(person(1)), timeout=10))
     assert (found.code, found.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
 

@@ -58,6 +58,12 @@ def elements(of: Any) -> dict[str, Element]:
     return {name.alias or key: _element(key, name.annotation) for key, name in of.model_fields.items()}
 
 
+@cache
+def element_names() -> frozenset[str]:
+    """What the elements of the checked resources are called, in any release."""
+    return frozenset(name for release in _MODULES for kind in CHECKED_TYPES for name in elements(model(kind, release)))
+
+
 def _element(name: str, annotation: Any) -> Element:
     repeats = False
     kind = annotation

@@ -190,7 +190,10 @@ def _told(error: ValidationError, model: Any) -> list[Fault]:
 
 
 def _path(steps: Any, model: Any) -> str:
-    """A path of the steps that FHIR knows; it ends before the first other one, which might be a patient's name."""
+    """A path of the steps that FHIR knows; it ends before the first other one, which might be a patient's name.
+
+    An element of the other release is named: nothing of a patient is called `imagingStudy`.
+    """
     path = ""
     for step in steps:
         if isinstance(step, int):
@@ -198,6 +201,8 @@ def _path(steps: Any, model: Any) -> str:
             continue
         element = shape.elements(model).get(step) if model is not None else None
         if element is None:
+            if step in shape.element_names():
+                path += f".{step}" if path else step
             break
         path += f".{step}" if path else step
         model = element.model

@@ -98,3 +98,11 @@ def test_many_results_share_what_is_known():
     found = accepted(bundle(report(*(f"Observation/o{i}" for i in range(50))), patient(), *obs))
     assert len(found.results) == 50
     assert not any(r.facts.has(ResultFlag.UNREADABLE) for r in found.results)
+
+
+def test_an_element_of_the_other_release_is_named_and_another_key_is_not():
+    study = [{"reference": "ImagingStudy/i"}]
+    mixed = {**report(), "study": study, "imagingStudy": study}
+    assert [fault.path for fault in faults(mixed, "R4", 100)] == ["study"]
+    assert [fault.path for fault in faults(mixed, "R5", 100)] == ["imagingStudy"]
+    assert [fault.path for fault in faults({**report(), "张三": 1}, "R5", 100)] == [""]

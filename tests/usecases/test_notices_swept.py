@@ -59,6 +59,17 @@ def test_a_grant_annulled_back_dated_is_told_once_with_the_reason(registry: Regi
     assert len(listed(registry)) == 2
 
 
+def test_each_item_of_a_report_that_fell_is_told(registry: Registry) -> None:
+    (first,) = registry.publish(report(results=(result(), result("2951-2", "140", ordinal=1))))
+    recognized(registry, first)
+    recognized(registry, first, item="NA", ordinal=1, visit=b"2" * 16, encounter="another", practitioner="other")
+    swept(registry, without_grants(8))
+    assert [(each.item, each.reasons, each.practitioner) for each in listed(registry)] == [
+        ("K", ("NO_QUALITY_GRANT",), "dr"),
+        ("NA", ("UNMAPPED_CODE",), "other"),
+    ]
+
+
 def test_who_opened_it_from_a_prompt_is_told_of_the_line_that_fell(registry: Registry) -> None:
     (first,) = registry.publish(report())
     prompt_id = b"q" * 16

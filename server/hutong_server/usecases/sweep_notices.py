@@ -87,7 +87,9 @@ def _judged(writer: Writer, relied: Reliance, book: RuleBook, now: Instant) -> N
         return None
     told = strongest((relied, *(each for each in of_report if each.item == relied.item)))
     told = replace(told, item=line.item, ordinal=line.ordinal)
-    return notice_of(told, NoticeKind.NOT_REUSABLE, book.version.to_bytes(8, "big"), now, reasons)
+    # Items fall for reasons of their own, and one may be withheld where another may be told.
+    mark = book.version.to_bytes(8, "big") + line.item.encode()
+    return notice_of(told, NoticeKind.NOT_REUSABLE, mark, now, reasons)
 
 
 def _lines(relied: Reliance, reader: Reader) -> list[Reliance]:

@@ -23,7 +23,7 @@ WHO = ("--practitioner", "D7", "--encounter", "E7")
 def patient(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Somebody at whom a doctor has looked twice; as lines for stdin."""
     folder = tmp_path_factory.mktemp("access-log")
-    somebody = person(880)
+    somebody = person(897)
     (folder / "1.json").write_bytes(encoded(lab_report("access-log-1", somebody)))
     cli("publish", folder, institution="H1", role="feed")
     lines = (
@@ -83,7 +83,7 @@ def test_another_key_proves_nothing(cli: Cli, patient: str) -> None:
 
 
 def test_nobody_is_listed_for_somebody_unknown(cli: Cli) -> None:
-    unknown = person(881)
+    unknown = person(898)
     stdin = f"resident_number: {unknown['identifier'][0]['value']}\nname: 李四\nbirth_date: 1990-01-01\nsex: female\n"
     assert "Nothing is on record" in cli("admin", "access-log", "--purpose", "x", stdin=stdin, **ADMIN).stdout
 

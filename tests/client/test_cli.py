@@ -368,7 +368,7 @@ def test_no_option_takes_a_patient(registry: RegistryProcess) -> None:
     """Identifier and demographics come from stdin, a file or a prompt: others can read a command line."""
     allowed = {
         "chart": {"practitioner", "encounter", "patient_file", "department", "encounter_class", "purpose", "show_all",
-                  "request_id", "authorization", "break_glass"},
+                  "request_id", "authorization", "break_glass", "show_why"},
         "reports": {"practitioner", "encounter", "patient_file", "department", "encounter_class", "purpose", "item",
                     "category", "institution", "taken_from", "before", "limit", "authorization", "break_glass"},
         "report": {"report_id", "practitioner", "encounter", "department", "encounter_class", "purpose", "document",

@@ -146,11 +146,11 @@ def test_a_faulty_file_is_wrong_usage(tmp_path: Path, name: str, content: str) -
 def published(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A person with a potassium to reuse, and a sodium that is too old."""
     folder = tmp_path_factory.mktemp("reports")
-    (folder / "1.json").write_bytes(encoded(lab_report("order-cli-1", person(870))))
-    old = lab_report("order-cli-2", person(870), code="2951-2", value="140", days_ago=9)
+    (folder / "1.json").write_bytes(encoded(lab_report("order-cli-1", person(896))))
+    old = lab_report("order-cli-2", person(896), code="2951-2", value="140", days_ago=9)
     (folder / "2.json").write_bytes(encoded(old))
     cli("publish", folder, institution="H1", role="feed")
-    return patient_text(870)
+    return patient_text(896)
 
 
 CODES = ("--code", "http://loinc.org|2823-3", "--item", "LAB-NA", "--code", "http://loinc.org|1-8", "--item", "LAB-K")

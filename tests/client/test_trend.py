@@ -10,7 +10,7 @@ from tests.api.documents import lab_report, person
 from tests.client.conftest import Cli
 from tests.client.test_cli import ASK, parsed, patient_text, write
 
-NUMBER = 870
+NUMBER = 895
 
 
 @pytest.fixture(scope="module")

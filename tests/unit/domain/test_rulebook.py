@@ -19,7 +19,8 @@ from hutong_server.domain.recognition import (
     Specialty,
     Tier,
 )
-from hutong_server.domain.report import ResultFacts
+from hutong_server.domain.report import ResultFacts, ResultFlag
+from hutong_server.domain.reuse import NotReusable, ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.standing import city, division
 
@@ -160,3 +161,22 @@ def test_a_suspension_is_not_forgotten_for_what_was_asked_before() -> None:
     assert mark("A", since - 1) == "全国HR"
     # Nobody bears the quality of an institution that the registry does not know.
     assert mark("", since - 1) == ""
+
+
+def test_a_suspension_parts_results_of_one_day_that_are_alike() -> None:
+    since = 1_780_000_000_000
+    book = RuleBook(
+        institutions=[
+            Institution("A", "a", Tier.TERTIARY, "99", quality_suspended_since=since),
+            Institution("B", "b", Tier.TERTIARY, "99"),
+        ],
+        items=[RecognizedItem("K", "k", "k", Specialty.LABORATORY, "c", 30)],
+        mappings=[Mapping("*", "s", "K", "K")],
+        grants=[QualityGrant("A", ("*",), "national", "HR")],
+        rules=[RecognitionRule("open", Group(), Group())],
+    )
+    facts = ResultFacts(0, "final", int(ResultFlag.HAS_VALUE), since - 1, 1, None, (("s", "K"),), performer="A")
+    report, request = ReportFacts(b"", "A", "final"), Request("B", since + 1)
+    for _ in range(2):  # the second time from what is remembered
+        assert assess(facts, report, request, book).reusable
+        assert assess(facts._replace(time=since), report, request, book).reasons == (NotReusable.NO_QUALITY_GRANT,)

@@ -49,7 +49,7 @@ VISITS = 3000
 """About five minutes on two slow cores."""
 HISTORY = 60
 """Days before the month: the longest window of the sample catalogue."""
-_COUNTED = 120.0
+_COUNTED = 600.0
 """Seconds until statistics are counted, at most."""
 
 

@@ -57,6 +57,14 @@ def test_alerts_fire_when_they_should_and_not_when_it_was_near(cases: str) -> No
     assert "SUCCESS" in promtool("test", "rules", Path(__file__).with_name(cases))
 
 
+def test_cases_name_the_order_in_which_groups_are_evaluated() -> None:
+    """What they do not name, promtool evaluates in any order, and an alert fires in one run and not in the next."""
+    files = [yaml.safe_load((RULES / f"{name}_rules.yml").read_text("utf-8")) for name in ("recording", "alerting")]
+    groups = [group["name"] for each in files for group in each["groups"]]
+    for cases in Path(__file__).parent.glob("alerts*.yml"):
+        assert yaml.safe_load(cases.read_text("utf-8"))["group_eval_order"] == groups, cases.name
+
+
 def alerts() -> list[dict[str, Any]]:
     groups = yaml.safe_load((RULES / "alerting_rules.yml").read_text("utf-8"))["groups"]
     return [rule for group in groups for rule in group["rules"]]

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from hutong_server.audit_commands import audit
 from hutong_server.ca_commands import ca
 from hutong_server.handshakes import HandshakeWatch
 from hutong_server.key_commands import keys
+from hutong_server.refusing import refuse, settings_or_refuse
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.statistics_commands import statistics
 from hutong_server.telemetry import log, start_logging
@@ -40,7 +41,7 @@ def serve(
     watched: Annotated[bool, typer.Option(hidden=True, help="Drain when standard input ends.")] = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then finish the calls in flight and exit 0. Unsafe settings exit 1."""
-    settings = _settings()
+    settings = settings_or_refuse()
     if (workers or settings.workers) > 1:
         _watch(settings, workers or settings.workers)
         return
@@ -52,7 +53,7 @@ def serve(
             problems = error.problems
         else:
             return
-    _refuse(problems)
+    refuse(problems)
 
 
 def _watch(settings: Settings, count: int) -> None:
@@ -61,11 +62,11 @@ def _watch(settings: Settings, count: int) -> None:
 
     start_logging(settings.log_level)
     if found := safety.problems(settings, datetime.datetime.now(datetime.UTC)):
-        _refuse(found)
+        refuse(found)
     try:
         in_order = asyncio.run(watch(settings, count))
     except SettingsError as error:
-        _refuse(error.problems)
+        refuse(error.problems)
     if not in_order:
         raise typer.Exit(1)
 
@@ -83,7 +84,7 @@ def migrate(
     from hutong_server.store.migrations import migrate as run
     from hutong_server.store.migrations import migrations_pending, revisions
 
-    url = _settings().database_url
+    url = settings_or_refuse().database_url
     try:
         if check:
             # Looking at a file that is not there would make it.
@@ -91,7 +92,7 @@ def migrate(
         else:
             applied = run(url)
     except (UnsafeSettings, StoreUnavailable) as error:
-        _refuse([f"HUTONG_DATABASE_URL: {error}"])
+        refuse([f"HUTONG_DATABASE_URL: {error}"])
     if not check:
         print("\n".join(f"applied {revision}" for revision in applied) or "up to date")
         return
@@ -105,12 +106,12 @@ def check_config() -> None:
     """Print every setting, and what is wrong. Exits 1 when anything is."""
     from hutong_server import app, safety
 
-    settings = _settings()
+    settings = settings_or_refuse()
     for variable, value, meaning in configuration.shown(settings):
         print(f"{variable}={value}\n    {meaning}")
     found = safety.problems(settings, datetime.datetime.now(datetime.UTC)) or app.database_problems(settings)
     if found:
-        _refuse(found)
+        refuse(found)
     print("safe to start")
 
 
@@ -124,7 +125,9 @@ def doctor(
     """
     from hutong_server.doctor import examine
 
-    found = examine(_settings(), datetime.datetime.now(datetime.UTC), least_free, os.environ.get("HUTONG_CERT", ""))
+    found = examine(
+        settings_or_refuse(), datetime.datetime.now(datetime.UTC), least_free, os.environ.get("HUTONG_CERT", "")
+    )
     for each in found:
         print(f"{'WRONG' if each.mend else 'ok':<6} {each.subject:<13} {each.text}")
         if each.mend:
@@ -155,8 +158,8 @@ def health(
     try:
         material = [path.read_bytes() for path in (ca, cert, key)]
     except OSError as error:
-        _refuse([f"{error.filename}: {error.strerror}"])
-    answer = probe(target or _settings().listen, service, timeout, *material)
+        refuse([f"{error.filename}: {error.strerror}"])
+    answer = probe(target or settings_or_refuse().listen, service, timeout, *material)
     print(answer)
     if answer != "SERVING" and not (alive and answer == "NOT_SERVING"):
         raise typer.Exit(1)
@@ -194,19 +197,6 @@ def _run(main: Coroutine[None, None, None]) -> None:
         import uvloop
 
         uvloop.run(main)
-
-
-def _settings() -> Settings:
-    try:
-        return configuration.load()
-    except SettingsError as error:
-        _refuse(error.problems)
-
-
-def _refuse(problems: list[str]) -> NoReturn:
-    for problem in problems:
-        print(f"hutong-server: {problem}", file=sys.stderr)
-    raise typer.Exit(1)
 
 
 def main() -> None:

@@ -4,12 +4,12 @@ import datetime
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from hutong_server import settings as configuration
-from hutong_server.settings import Settings, SettingsError
+from hutong_server.refusing import refuse, settings_or_refuse
+from hutong_server.settings import SettingsError
 
 ca = typer.Typer(
     no_args_is_help=True,
@@ -33,12 +33,12 @@ def init(passphrase_file: Passphrase, root_key: RootKey) -> None:
     """Make a root, its key encrypted at --root-key, and the first issuing intermediate."""
     from hutong_server.trust import ca_directory
 
-    settings = _settings()
+    settings = settings_or_refuse()
     secret = _passphrase(passphrase_file)
     try:
         made = ca_directory.initialize(settings.ca_directory, settings.registry_name, root_key, secret, _now())
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     _print(made)
     print(f"now move {root_key} to a medium that is kept apart: it is needed for `ca rotate prepare` only")
 
@@ -58,14 +58,14 @@ def prepare(
     """
     from hutong_server.trust import ca_directory
 
-    settings = _settings()
+    settings = settings_or_refuse()
     secret = _passphrase(passphrase_file)
     try:
         made = ca_directory.prepare(
             settings.ca_directory, settings.registry_name, root_key, secret, _now(), new_root_key
         )
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     _print(made)
 
 
@@ -75,9 +75,9 @@ def activate() -> None:
     from hutong_server.trust import ca_directory
 
     try:
-        _print(ca_directory.activate(_settings().ca_directory))
+        _print(ca_directory.activate(settings_or_refuse().ca_directory))
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
 
 
 @rotate.command()
@@ -89,9 +89,9 @@ def retire() -> None:
     from hutong_server.trust import ca_directory
 
     try:
-        _print(ca_directory.retire(_settings().ca_directory))
+        _print(ca_directory.retire(settings_or_refuse().ca_directory))
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
 
 
 @ca.command()
@@ -100,9 +100,9 @@ def show() -> None:
     from hutong_server.trust import ca_directory
 
     try:
-        _print(ca_directory.read(_settings().ca_directory))
+        _print(ca_directory.read(settings_or_refuse().ca_directory))
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
 
 
 @ca.command("server-certificate")
@@ -116,15 +116,15 @@ def server_certificate(
     from hutong_server.trust import ca_directory
     from hutong_server.trust.ca_issuing import server_certificate as make
 
-    settings = _settings()
+    settings = settings_or_refuse()
     try:
         chain, key = make(settings.ca_directory, name, datetime.timedelta(days=days), _now())
         ca_directory.put_file(settings.tls_key, key, 0o600)
         ca_directory.put_file(settings.tls_certificate, chain, 0o644)
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     except OSError as error:
-        _refuse([f"{error.filename}: {error.strerror}"])
+        refuse([f"{error.filename}: {error.strerror}"])
     print(f"made {settings.tls_key} and {settings.tls_certificate}, good for {days} days")
 
 
@@ -141,7 +141,7 @@ def monitor_certificate(
     from hutong_server.trust import ca_directory
     from hutong_server.trust.ca_issuing import monitor_certificate as make
 
-    settings = _settings()
+    settings = settings_or_refuse()
     try:
         chain, key, roots = make(settings.ca_directory, settings.registry_name, datetime.timedelta(days=days), _now())
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,9 +149,9 @@ def monitor_certificate(
         ca_directory.put_file(out / "client.pem", chain, 0o644)
         ca_directory.put_file(out / "ca.pem", roots, 0o644)
     except ca_directory.AuthorityFault as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     except OSError as error:
-        _refuse([f"{error.filename}: {error.strerror}"])
+        refuse([f"{error.filename}: {error.strerror}"])
     print(f"made client.key, client.pem and ca.pem in {out}, good for {days} days")
 
 
@@ -171,13 +171,13 @@ def enroll_token(
     from hutong_server.store.base import StoreUnavailable
 
     if role not in {each.value for each in Role}:
-        _refuse(["--role: no such role"])
+        refuse(["--role: no such role"])
     try:
-        token, fingerprint = make_operator_token(_settings(), institution, Role(role), hours)
+        token, fingerprint = make_operator_token(settings_or_refuse(), institution, Role(role), hours)
     except SettingsError as error:
-        _refuse(error.problems)
+        refuse(error.problems)
     except (HutongError, StoreUnavailable) as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     print(token)
     print(f"good for {hours} hours and one use; --ca-fingerprint {fingerprint}", file=sys.stderr)
 
@@ -198,26 +198,13 @@ def _passphrase(path: Path) -> bytes:
     try:
         mode, content = path.stat().st_mode, path.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        _refuse([f"{path}: {error.strerror}"])
+        refuse([f"{path}: {error.strerror}"])
     if os.name == "posix" and mode & 0o077:
-        _refuse([f"{path} is open to others than its owner; chmod 600 it"])
+        refuse([f"{path} is open to others than its owner; chmod 600 it"])
     if len(content) < _LEAST_PASSPHRASE:
-        _refuse([f"{path}: a passphrase has at least {_LEAST_PASSPHRASE} characters"])
+        refuse([f"{path}: a passphrase has at least {_LEAST_PASSPHRASE} characters"])
     return content
 
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-
-
-def _settings() -> Settings:
-    try:
-        return configuration.load()
-    except SettingsError as error:
-        _refuse(error.problems)
-
-
-def _refuse(problems: list[str]) -> NoReturn:
-    for problem in problems:
-        print(f"hutong-server: {problem}", file=sys.stderr)
-    raise typer.Exit(1)

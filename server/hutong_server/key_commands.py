@@ -1,16 +1,16 @@
 """`hutong-server keys`: the key files, and the keys that they guard in the database."""
 
 import datetime
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hutong_server.domain.report import Instant
-from hutong_server.settings import Settings, SettingsError, load
+from hutong_server.refusing import refuse, settings_or_refuse
+from hutong_server.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from hutong_server.trust.rotation import Rotation
@@ -27,7 +27,7 @@ def keys_init() -> None:
     """
     from hutong_server.trust.keys import UnsafeKey, create_key_file, read_key_file
 
-    settings = _settings()
+    settings = settings_or_refuse()
     for path in (settings.token_key, settings.seal_key, settings.kek, settings.ledger_key):
         try:
             create_key_file(path)
@@ -36,10 +36,10 @@ def keys_init() -> None:
             try:
                 read_key_file(path)
             except UnsafeKey as error:
-                _refuse([str(error)])
+                refuse([str(error)])
             print(f"kept {path}")
         except OSError as error:
-            _refuse([f"{path}: {error.strerror}"])
+            refuse([f"{path}: {error.strerror}"])
 
 
 @keys.command("list")
@@ -47,7 +47,7 @@ def keys_list() -> None:
     """Show the keys of the store, and what stands under each. Looks through the whole database."""
     from hutong_server.trust.rotation import key_uses
 
-    with _rotation(_settings(), settle=0) as rotation:
+    with _rotation(settings_or_refuse(), settle=0) as rotation:
         for use in key_uses(rotation.store):
             key = use.key
             made = datetime.datetime.fromtimestamp(key.made / 1000, datetime.UTC)
@@ -73,7 +73,7 @@ def keys_rotate(
     New keys are of the suite of HUTONG_CRYPTO_SUITE. Ids that were handed out open for 30 days more.
     """
     everything = not (seal or tokens or kek)
-    with _rotation(_settings(), settle) as rotation:
+    with _rotation(settings_or_refuse(), settle) as rotation:
         rotation.drop_former_wraps()
         if kek or everything:
             rotation.wrap_anew()
@@ -105,24 +105,11 @@ def _rotation(settings: Settings, settle: float) -> "Iterator[Rotation]":
         finally:
             store.close()
     except SettingsError as error:
-        _refuse(error.problems)
+        refuse(error.problems)
     except UnsafeKey as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     except (UnsafeSettings, StoreUnavailable) as error:
-        _refuse([f"HUTONG_DATABASE_URL: {error}"])
-
-
-def _settings() -> Settings:
-    try:
-        return load()
-    except SettingsError as error:
-        _refuse(error.problems)
-
-
-def _refuse(problems: list[str]) -> NoReturn:
-    for problem in problems:
-        print(f"hutong-server: {problem}", file=sys.stderr)
-    raise typer.Exit(1)
+        refuse([f"HUTONG_DATABASE_URL: {error}"])
 
 
 def _now() -> Instant:

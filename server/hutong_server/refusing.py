@@ -1,0 +1,25 @@
+"""How the commands of hutong-server begin, and how they end when they cannot go on."""
+
+import sys
+from collections.abc import Iterable
+from typing import NoReturn
+
+import typer
+
+from hutong_server import settings as configuration
+from hutong_server.settings import Settings, SettingsError
+
+
+def settings_or_refuse() -> Settings:
+    """The settings of the environment; ends the command where they are wrong or unsafe."""
+    try:
+        return configuration.load()
+    except SettingsError as error:
+        refuse(error.problems)
+
+
+def refuse(problems: Iterable[str]) -> NoReturn:
+    """Says on standard error what is wrong, a line each, and ends the command with status 1."""
+    for problem in problems:
+        print(f"hutong-server: {problem}", file=sys.stderr)
+    raise typer.Exit(1)

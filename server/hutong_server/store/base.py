@@ -52,7 +52,6 @@ from hutong_server.store.base_unmapped import UnmappedReader, UnmappedWriter
 T = TypeVar("T")
 
 
-# Not frozen, but never changed: freezing costs 3 µs a row, and a chart has many.
 class Reader(
     CatalogReader, CertificateReader, NoticeReader, DecisionReader, StatisticsReader, UnmappedReader, Protocol
 ):

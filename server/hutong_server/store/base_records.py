@@ -8,6 +8,7 @@ from hutong_server.domain.person import Demographics, PatientKey
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts, VersionKey
 
 
+# Not frozen, but never changed: freezing costs 3 µs a row, and a chart has many.
 @dataclass(slots=True)
 class StoredReport:
     """The index row of a report's current version: what charts and lists are answered from. No document."""

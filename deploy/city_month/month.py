@@ -34,7 +34,6 @@ from hutong_client.city import SCALES  # noqa: E402
 from hutong_client.city.flow import Flow  # noqa: E402
 from hutong_client.city.model import MadeReport  # noqa: E402
 from hutong_client.cli.language import say  # noqa: E402
-from hutong_client.clients import HutongClient  # noqa: E402
 from hutong_client.errors import HutongCallError  # noqa: E402
 from hutong_client.statistics import statistics_filter  # noqa: E402
 from premises import OPERATOR, SAMPLE, RegistryFailed, authority_in, copied, lay_down, registry_in  # noqa: E402
@@ -169,7 +168,7 @@ class Stage:
             world = World(self.agenda, flow, waiting, surgery, self.clients, clock, self.propensities)
             happened = await world.run(_every(500))
             seconds = time.monotonic() - began
-            checked = await _checked(self.clients.of(*OPERATOR), tally, clock) if shown else {}
+        checked = await self._checked(home, tally) if shown else {}
         made = self.clients.calls - calls
         what = say("有平台", "with the registry") if shown else say("没有平台", "without the registry")
         _note(
@@ -180,19 +179,23 @@ class Stage:
         )
         return Course(happened, tally, surgery, checked, made, seconds)
 
+    async def _checked(self, home: Path, tally: Tally) -> dict[str, Any]:
+        """What StatisticsService says beside the month's own count, once it has counted everything.
 
-async def _checked(client: HutongClient, tally: Tally, clock: Clock) -> dict[str, Any]:
-    """What StatisticsService says beside the month's own count, once it has counted everything."""
-    last = datetime.fromtimestamp(clock.read() / 1000, tz=UTC)
-    first_day, last_day = day_of(BEGIN), day_of(END - timedelta(days=1))
-    clock.set(last + timedelta(minutes=10))
-    until = time.monotonic() + _COUNTED
-    while time.monotonic() < until:
-        answer = await client.statistics.counts(statistics_filter(first_day, last_day))
-        if answer.HasField("counted_until") and answer.counted_until.ToDatetime(UTC) >= last:
-            break
-        await asyncio.sleep(1)
-    return await compare(tally, client, first_day, last_day)
+        The registry is started anew: one that has just counted much rests for long before it counts again.
+        """
+        first_day, last_day = day_of(BEGIN), day_of(END - timedelta(days=1))
+        async with self.registry(home) as clock:
+            last = datetime.fromtimestamp(clock.read() / 1000, tz=UTC)
+            clock.set(last + timedelta(minutes=10))
+            client = self.clients.of(*OPERATOR)
+            until = time.monotonic() + _COUNTED
+            while time.monotonic() < until:
+                answer = await client.statistics.counts(statistics_filter(first_day, last_day))
+                if answer.HasField("counted_until") and answer.counted_until.ToDatetime(UTC) >= last:
+                    break
+                await asyncio.sleep(1)
+            return await compare(tally, client, first_day, last_day)
 
 
 def _every(step: int) -> Callable[[int], None]:

@@ -69,8 +69,10 @@ class HandshakeWatch:
 
     def __enter__(self) -> Self:
         """Takes standard error over."""
-        # An operator who asks the core for its log gets all of it.
-        self._everything = os.environ.setdefault(VERBOSITY, "INFO").upper() != "INFO"
+        # An operator who asks the core for its log gets all of it; one who asks for none would leave us blind.
+        self._everything = os.environ.get(VERBOSITY, "").upper() == "DEBUG"
+        if not self._everything:
+            os.environ[VERBOSITY] = "INFO"
         self._real = os.dup(_STDERR)
         self.stream = io.TextIOWrapper(
             os.fdopen(os.dup(self._real), "wb", 0), "utf-8", "backslashreplace", write_through=True

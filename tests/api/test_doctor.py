@@ -23,7 +23,10 @@ from tests.conftest import MakeStoreUrl
 from tests.enrollment.place import make_authorities
 from tests.postgresql import PostgresqlServer
 
-NOW = datetime.datetime.now(datetime.UTC)
+
+def _now() -> datetime.datetime:
+    # Not when this file is read: certificates that are made for the tests begin later.
+    return datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture
@@ -42,10 +45,10 @@ def url(make_store_url: MakeStoreUrl, request: pytest.FixtureRequest) -> str:
 
 
 def wrong(
-    own: Material, url: str, now: datetime.datetime = NOW, least_free: float = 0, **more: str
+    own: Material, url: str, now: datetime.datetime | None = None, least_free: float = 0, **more: str
 ) -> list[tuple[str, str]]:
     """(subject, text) of what is found to be wrong."""
-    found = doctor.examine(load(own.environment(url, **more)), now, least_free)
+    found = doctor.examine(load(own.environment(url, **more)), now or _now(), least_free)
     assert all(isinstance(each, Finding) and each.text for each in found)
     return [(each.subject, each.text) for each in found if each.mend]
 
@@ -78,11 +81,11 @@ def test_what_is_wrong_is_printed_with_its_mend_and_exits_1(own: Material, url: 
 
 def test_certificates(own: Material, url: str, tmp_path: Path) -> None:
     server = own.authority.directory / "server.pem"
-    days = (x509.load_pem_x509_certificate(server.read_bytes()).not_valid_after_utc - NOW).days
-    within_a_week = NOW + datetime.timedelta(days=days - 5)
+    days = (x509.load_pem_x509_certificate(server.read_bytes()).not_valid_after_utc - _now()).days
+    within_a_week = _now() + datetime.timedelta(days=days - 5)
     texts = [text for subject, text in wrong(own, url, within_a_week) if subject == "certificates"]
     assert any("the server's certificate has 5 days left" in text for text in texts), texts
-    after = NOW + datetime.timedelta(days=days + 2)
+    after = _now() + datetime.timedelta(days=days + 2)
     assert any("the certificate expired" in text for _, text in wrong(own, url, after))
 
     own.authority.issue("other", [x509.DNSName("localhost")], ExtendedKeyUsageOID.SERVER_AUTH)
@@ -183,7 +186,7 @@ def test_a_database_that_is_not_there_is_unsafe_or_is_another_users(
 
 def test_clocks(own: Material, url: str, make_store_url: MakeStoreUrl, postgresql: PostgresqlServer) -> None:
     file = url.removeprefix("sqlite:///")
-    later = int((NOW + datetime.timedelta(hours=1)).timestamp() * 1000)
+    later = int((_now() + datetime.timedelta(hours=1)).timestamp() * 1000)
     with sqlite3.connect(file) as database:
         database.execute("INSERT INTO ledger_log VALUES (?, ?, 0, 0, ?)", (b"1" * 16, later, b""))
     ((subject, text),) = wrong(own, url)

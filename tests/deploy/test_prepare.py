@@ -5,6 +5,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def test_root_gives_the_registry_what_is_the_registrys_and_keeps_the_rest() -> N
         Path(name).chmod(0o755)
         out = Path(name) / "out"
         nobody = pwd.getpwnam("nobody").pw_uid
+        if not all(parent.stat().st_mode & 0o001 for parent in Path(sys.executable).absolute().parents):
+            pytest.skip("the project stands in a directory that is closed to the registry's user")
         made = prepare(out, OWNER=str(nobody))
         assert made.returncode == 0, made.stderr
         owners = {str(path.relative_to(out)): path.stat().st_uid for path in out.rglob("*")}

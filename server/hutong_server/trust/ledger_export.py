@@ -75,16 +75,22 @@ class CheckpointExport:
 
 
 def write_checkpoint(directory: Path, log_id: bytes, size: int, note: str) -> Path:
-    """Writes one. A file that is there already stays as it is."""
+    """Writes one, whole or not at all: a process may be killed at any moment. A file that is there stays as it is."""
     path = directory / f"{log_id.hex()}-{size:012d}{SUFFIX}"
-    descriptor = -1
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-    except FileExistsError:
+    if path.exists():
         return path
+    unfinished = directory / f".{path.name}.{os.getpid()}"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
     try:
         os.write(descriptor, note.encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    try:
+        # Unlike a rename, a link never takes another's place.
+        os.link(unfinished, path)
+    except FileExistsError:
+        pass
+    finally:
+        unfinished.unlink()
     return path

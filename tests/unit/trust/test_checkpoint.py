@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointKey, CheckpointVerifier, note_of
 from hutong_server.trust.ledger import MerkleLedger
-from hutong_server.trust.ledger_export import CheckpointExport
+from hutong_server.trust.ledger_export import CheckpointExport, write_checkpoint
 from hutong_server.trust.merkle import leaf_hash
 
 KEY = CheckpointKey("hutong.test", bytes(range(32)))
@@ -91,3 +91,18 @@ def test_every_log_has_its_newest_checkpoint_exported_and_none_is_replaced(tmp_p
     assert there.read_text() == "kept"
     other = directory / f"{logs[1].log_id.hex()}-000000000003.checkpoint"
     assert KEY.verifier.read(other.read_text()) == Checkpoint(logs[1].log_id, 3, tree.root)
+
+
+def test_a_checkpoint_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the making of a file and its writing, the registry must not leave what is no signed note."""
+
+    def cut(descriptor: int, text: bytes) -> int:
+        raise OSError(5, "the process ends here")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="ends here"):
+        patched.setattr("hutong_server.trust.ledger_export.os.write", cut)
+        write_checkpoint(tmp_path, bytes(16), 7, "note")
+    assert list(tmp_path.glob("*.checkpoint")) == []
+    assert write_checkpoint(tmp_path, bytes(16), 7, "note").read_text() == "note"
+    assert write_checkpoint(tmp_path, bytes(16), 7, "another").read_text() == "note"
+    assert [path.name for path in tmp_path.iterdir()] == [f"{bytes(16).hex()}-000000000007.checkpoint"]

@@ -3,12 +3,12 @@
 # before every start. The certificates of the server and of the health probe are made anew by each run, for 90 days; a
 # running server takes them at the next connection. Run it once a month.
 #
-#   OUT           where to; below it registry/, database/, grafana/ and root/
+#   OUT           where to; below it registry/, database/, grafana/ and offline/
 #   OWNER         number of the registry's user
 #   SERVER_NAMES  names and addresses by which institutions reach the registry, by spaces
 #   DATABASE_HOST and DATABASE_NAME: for the password file of the registry
 #
-# root/ belongs on a medium that is kept apart: it is needed to exchange authorities, and for nothing else.
+# offline/ belongs on a medium that is kept apart: it is needed to exchange authorities, and for nothing else.
 set -eu
 umask 077
 : "${OUT:=/secrets}" "${OWNER:=10001}" "${SERVER_NAMES:=localhost}"
@@ -17,8 +17,8 @@ umask 077
 own="$OUT/registry"
 # The registry's user must get through it to its own.
 [ -d "$OUT" ] || (umask 022 && mkdir -p "$OUT")
-mkdir -p "$own/tls" "$OUT/database" "$OUT/grafana" "$OUT/root"
-[ "$(id -u)" = "$OWNER" ] || chown -R "$OWNER:$OWNER" "$own" "$OUT/root"
+mkdir -p "$own/tls" "$OUT/database" "$OUT/grafana" "$OUT/offline"
+[ "$(id -u)" = "$OWNER" ] || chown -R "$OWNER:$OWNER" "$own" "$OUT/offline"
 
 as_owner() {
   if [ "$(id -u)" = "$OWNER" ]; then "$@"; else setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups "$@"; fi
@@ -31,8 +31,8 @@ export HUTONG_TLS_CERTIFICATE="$own/tls/server.pem" HUTONG_TLS_KEY="$own/tls/ser
 as_owner hutong-server keys init
 
 if [ ! -e "$own/ca/authorities.json" ]; then
-  [ -e "$OUT/root/passphrase" ] || secret | as_owner tee "$OUT/root/passphrase" > /dev/null
-  as_owner hutong-server ca init --passphrase-file "$OUT/root/passphrase" --root-key "$OUT/root/root.key"
+  [ -e "$OUT/offline/passphrase" ] || secret | as_owner tee "$OUT/offline/passphrase" > /dev/null
+  as_owner hutong-server ca init --passphrase-file "$OUT/offline/passphrase" --root-key "$OUT/offline/root.key"
 fi
 
 # localhost is what the health probe calls.

@@ -83,7 +83,7 @@ def test_secrets_are_their_owners_alone_and_passwords_are_long(secrets: Path) ->
     assert re.fullmatch(r"[0-9a-f]{48}", password)
     assert (secrets / "registry" / "pgpass").read_text() == f"postgresql:5432:hutong:hutong:{password}\n"
     assert (secrets / "grafana" / "password").read_text() != password
-    assert "ENCRYPTED" in (secrets / "root" / "root.key").read_text()
+    assert "ENCRYPTED" in (secrets / "offline" / "root.key").read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to the registry's user")
@@ -99,7 +99,7 @@ def test_root_gives_the_registry_what_is_the_registrys_and_keeps_the_rest() -> N
         assert made.returncode == 0, made.stderr
         owners = {str(path.relative_to(out)): path.stat().st_uid for path in out.rglob("*")}
     assert {name for name, uid in owners.items() if uid == nobody} == {
-        name for name in owners if name.partition("/")[0] in ("registry", "root")
+        name for name in owners if name.partition("/")[0] in ("registry", "offline")
     }
     assert owners["registry/keys/kek.key"] == nobody
 

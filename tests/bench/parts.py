@@ -1,0 +1,117 @@
+"""The parts of the benchmark: what `--only` names, what each measures, and how long it takes on two slow cores.
+
+A part is a function of (material, directory, given, say). It returns figures by the keys of figures.py; one part may
+give several. A new one is a function and a line in PARTS.
+"""
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.api.site import Material
+from tests.bench import charts, memory, orders, publishing, stages, starvation, statistics, trust
+from tests.bench.figures import Measured
+
+Say = Callable[[str], None]
+Measure = Callable[[Material, Path, argparse.Namespace, Say], Awaitable[Mapping[str, Measured]]]
+BACKENDS = {"sqlite": "sqlite", "postgres": "postgresql"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part. `always`: also when nothing is chosen."""
+
+    measure: Measure
+    minutes: float
+    """With the default sizes."""
+    always: bool = True
+
+
+def _of(key: str, found: Mapping[str, Any], value: str = "ratio") -> dict[str, Measured]:
+    """A figure whose value is one of the numbers behind it."""
+    return {key: Measured(found[value], {name: each for name, each in found.items() if name != value})}
+
+
+def _charts(name: str) -> Measure:
+    async def measure(
+        material: Material, directory: Path, given: argparse.Namespace, say: Say
+    ) -> Mapping[str, Measured]:
+        beside = await charts.measure(
+            material,
+            BACKENDS[name],
+            directory,
+            patients=given.patients,
+            rounds=given.rounds,
+            seconds=given.seconds,
+            say=say,
+        )
+        return _of(f"chart_vs_echo_{name}", beside.figures())
+
+    return measure
+
+
+async def _publish(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await publishing.measure(material, directory, rounds=given.rounds, documents=given.documents, say=say)
+    return _of("publish_vs_validation", found)
+
+
+async def _trust(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await trust.measure(
+        material, directory, patients=min(given.patients, 400), rounds=given.rounds, seconds=given.seconds, say=say
+    )
+    return _of("trust_cost_vs_echo", found)
+
+
+async def _hostile(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await starvation.alone(material, directory, rounds=given.rounds, seconds=given.seconds, say=say)
+    return _of("others_p99_under_flood", found)
+
+
+async def _orders(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await orders.measure(
+        material, directory, patients=min(given.patients, 320), rounds=given.rounds, seconds=given.seconds, say=say
+    )
+    return _of("orders_remembered", found)
+
+
+def _statistics(name: str) -> Measure:
+    async def measure(_: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+        found = statistics.measure(BACKENDS[name], directory, months=given.months, rounds=given.rounds, say=say)
+        return _of(f"statistics_year_{name}", found)
+
+    return measure
+
+
+def _stages(name: str) -> Measure:
+    async def measure(
+        material: Material, directory: Path, given: argparse.Namespace, say: Say
+    ) -> Mapping[str, Measured]:
+        found = await stages.measure(
+            material, BACKENDS[name], directory, patients=min(given.patients, 400), rounds=given.rounds, say=say
+        )
+        whole = round(sum(took for stage, took in found.items() if not stage.startswith("of it")), 1)
+        return {f"stages_{name}": Measured(whole, found)}
+
+    return measure
+
+
+async def _memory(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    return _of("memory", await memory.measure(material, directory, reports=given.reports, say=say), "at_end_mb")
+
+
+PARTS: dict[str, Part] = {
+    "chart-sqlite": Part(_charts("sqlite"), 3),
+    "chart-postgres": Part(_charts("postgres"), 3),
+    "publish": Part(_publish, 2),
+    "trust": Part(_trust, 2, always=False),
+    "hostile": Part(_hostile, 1, always=False),
+    "orders": Part(_orders, 2, always=False),
+    "statistics-sqlite": Part(_statistics("sqlite"), 10, always=False),
+    "statistics-postgres": Part(_statistics("postgres"), 10, always=False),
+    "stages-sqlite": Part(_stages("sqlite"), 1, always=False),
+    "stages-postgres": Part(_stages("postgres"), 1, always=False),
+    "memory": Part(_memory, 10, always=False),
+}
+"""In the order in which they are measured."""

@@ -18,6 +18,7 @@ from hutong_server.domain.errors import HutongError
 from hutong_server.domain.orders import Order, check_orders
 from hutong_server.domain.prompt import prompt
 from hutong_server.domain.report import CodeKey, Instant, ResultFacts, ResultFlag, Status, TimeSource, VersionKey
+from hutong_server.domain.restored import Unresumed
 from hutong_server.domain.reuse import Assessment, NotReusable, ReportFacts, Request, assess
 from hutong_server.domain.rulebook import RuleBook, zone_of
 from hutong_server.domain.versions import Order as Succession
@@ -35,7 +36,7 @@ OF_REPORT = {
     *("issued_by", "report_issued", "report_status", "withdrawn", "superseded", "disputed", "in_doubt", "decided"),
     *("version_id", "last_updated"),
 }
-OF_QUESTION = {"asked_by", "asked_at", "decided_items", "quality_suspended"}
+OF_QUESTION = {"asked_by", "asked_at", "decided_items", "quality_suspended", "not_resumed"}
 OF_DECISION = {"decides", "item", "ground", "text", "decided_at"}
 FIELDS = OF_RESULT | OF_REPORT | OF_QUESTION
 FORMS = {"results", "arrives", "derived", "orders", "shows", "answers", *OF_DECISION}
@@ -100,7 +101,9 @@ class CaseFile:
             else each
             for each in self.catalog.institutions
         ]
-        return build_rule_book(1, institutions, self.catalog.rows)
+        made = build_rule_book(1, institutions, self.catalog.rows)
+        not_resumed = frozenset(self.whole(case or {}).get("not_resumed") or ())
+        return made.after_restore(Unresumed(institutions=not_resumed)) if not_resumed else made
 
     def instant(self, text: str) -> Instant:
         """A time as written: of the region where it has no offset."""

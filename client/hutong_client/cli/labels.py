@@ -66,6 +66,10 @@ ENUM_LABELS: dict[str, Pair] = {
     "NOT_REUSABLE_REASON_PATIENT_IN_DOUBT": ("患者身份存疑", "not certain whose result it is"),
     "NOT_REUSABLE_REASON_OWN_INSTITUTION": ("本机构出具", "issued by this institution"),
     "NOT_REUSABLE_REASON_ALREADY_DECIDED": ("本次就诊已处理", "already decided in this encounter"),
+    "NOT_REUSABLE_REASON_FEED_NOT_RESUMED": (
+        "平台恢复后尚未接续上传",
+        "its institution has not resumed since the registry was restored",
+    ),
     "PURPOSE_UNSPECIFIED": ("未填", "not stated"),
     "PURPOSE_TREATMENT": ("诊疗", "treatment"),
     "PURPOSE_EMERGENCY": ("急救", "emergency"),

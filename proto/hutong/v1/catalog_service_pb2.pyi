@@ -56,7 +56,7 @@ CATALOG_VERSION_STATE_CANCELLED: CatalogVersionState
 CATALOG_VERSION_STATE_FAILED: CatalogVersionState
 
 class Institution(_message.Message):
-    __slots__ = ("code", "name", "tier", "region", "alliances", "feed_interval_hours", "state", "quality_suspended_since", "last_received_at", "reports", "held", "feed_behind")
+    __slots__ = ("code", "name", "tier", "region", "alliances", "feed_interval_hours", "state", "quality_suspended_since", "last_received_at", "reports", "held", "feed_behind", "feed_not_resumed")
     CODE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +69,7 @@ class Institution(_message.Message):
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     FEED_BEHIND_FIELD_NUMBER: _ClassVar[int]
+    FEED_NOT_RESUMED_FIELD_NUMBER: _ClassVar[int]
     code: str
     name: str
     tier: _report_pb2.Tier
@@ -81,7 +82,8 @@ class Institution(_message.Message):
     reports: int
     held: int
     feed_behind: bool
-    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[_Union[_report_pb2.Tier, str]] = ..., region: _Optional[str] = ..., alliances: _Optional[_Iterable[str]] = ..., feed_interval_hours: _Optional[int] = ..., state: _Optional[_Union[InstitutionState, str]] = ..., quality_suspended_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reports: _Optional[int] = ..., held: _Optional[int] = ..., feed_behind: _Optional[bool] = ...) -> None: ...
+    feed_not_resumed: bool
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[_Union[_report_pb2.Tier, str]] = ..., region: _Optional[str] = ..., alliances: _Optional[_Iterable[str]] = ..., feed_interval_hours: _Optional[int] = ..., state: _Optional[_Union[InstitutionState, str]] = ..., quality_suspended_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reports: _Optional[int] = ..., held: _Optional[int] = ..., feed_behind: _Optional[bool] = ..., feed_not_resumed: _Optional[bool] = ...) -> None: ...
 
 class PutInstitutionRequest(_message.Message):
     __slots__ = ("institution", "update")

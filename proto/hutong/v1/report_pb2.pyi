@@ -57,6 +57,7 @@ class NotReusableReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOT_REUSABLE_REASON_PATIENT_IN_DOUBT: _ClassVar[NotReusableReason]
     NOT_REUSABLE_REASON_OWN_INSTITUTION: _ClassVar[NotReusableReason]
     NOT_REUSABLE_REASON_ALREADY_DECIDED: _ClassVar[NotReusableReason]
+    NOT_REUSABLE_REASON_FEED_NOT_RESUMED: _ClassVar[NotReusableReason]
 
 class TraceSubject(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -110,6 +111,7 @@ NOT_REUSABLE_REASON_IDENTITY_DISPUTED: NotReusableReason
 NOT_REUSABLE_REASON_PATIENT_IN_DOUBT: NotReusableReason
 NOT_REUSABLE_REASON_OWN_INSTITUTION: NotReusableReason
 NOT_REUSABLE_REASON_ALREADY_DECIDED: NotReusableReason
+NOT_REUSABLE_REASON_FEED_NOT_RESUMED: NotReusableReason
 TRACE_SUBJECT_UNSPECIFIED: TraceSubject
 TRACE_SUBJECT_PATIENT: TraceSubject
 TRACE_SUBJECT_STATUS: TraceSubject

@@ -82,7 +82,7 @@ def _steps(
     performer = result.performer or report.issuer
     mapped = book.item_of(result, performer, day)
     yield from _patient(result, report)
-    yield from _status(result, report)
+    yield from _status(result, report, book)
     yield from _value(result)
     yield from _asker(result, report, request, verdict)
     yield from mapping_steps(result, performer, mapped, test_day, book)
@@ -121,7 +121,7 @@ def _patient(result: ResultFacts, report: ReportFacts) -> Iterator[TraceStep]:
         yield TraceStep(subject, True, "about the patient", "属于该患者")
 
 
-def _status(result: ResultFacts, report: ReportFacts) -> Iterator[TraceStep]:
+def _status(result: ResultFacts, report: ReportFacts, book: RuleBook) -> Iterator[TraceStep]:
     subject = TraceSubject.STATUS
     both = f"result {result.status or '—'}, report {report.status or '—'}"
     both_zh = f"结果 {result.status or '—'}，报告 {report.status or '—'}"
@@ -137,6 +137,11 @@ def _status(result: ResultFacts, report: ReportFacts) -> Iterator[TraceStep]:
         failed = True
         english = "two documents claim its derived identity and cannot be ordered"
         yield _failed(subject, NotReusable.IDENTITY_DISPUTED, english, "两份文档同称此报告，且无法排出先后")
+    if book.unresumed.holds(report.issuer):
+        failed = True
+        english = f"the registry was put back from a backup, and the feeds of {report.issuer} have not gone on since"
+        chinese = f"平台自备份恢复后，{report.issuer} 的上传尚未接续"
+        yield _failed(subject, NotReusable.FEED_NOT_RESUMED, english, chinese)
     final = {status.value for status in Status if status.is_final}
     if result.status not in final or report.status not in final | {Status.PARTIAL.value}:
         yield _failed(subject, NotReusable.NOT_FINAL, f"not final: {both}", f"不是最终结果：{both_zh}")

@@ -27,6 +27,7 @@ class NotReusable(StrEnum):
     WITHDRAWN = "WITHDRAWN"
     SUPERSEDED = "SUPERSEDED"
     IDENTITY_DISPUTED = "IDENTITY_DISPUTED"
+    FEED_NOT_RESUMED = "FEED_NOT_RESUMED"
     UNREADABLE = "UNREADABLE"
     NOT_FINAL = "NOT_FINAL"
     NO_VALUE = "NO_VALUE"
@@ -214,6 +215,8 @@ def _judge(
         before.append(NotReusable.SUPERSEDED)
     if disputed:
         before.append(NotReusable.IDENTITY_DISPUTED)
+    if book.unresumed.holds(issuer):
+        before.append(NotReusable.FEED_NOT_RESUMED)
     if flags & _UNREADABLE:
         before.append(NotReusable.UNREADABLE)
     if status not in _FINAL or report_status not in _REPORT_STANDS:

@@ -6,6 +6,7 @@ combination of codes leads to, and how two institutions stand to each other for 
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from copy import copy
 from itertools import chain
 from typing import Any
 
@@ -33,6 +34,7 @@ from hutong_server.domain.recognition import (
     VocabularyTerm,
 )
 from hutong_server.domain.report import Instant, Party, RawIdentifier, ResultFacts
+from hutong_server.domain.restored import NOTHING_LOST, Unresumed
 from hutong_server.domain.results import Shape
 from hutong_server.domain.sensitivity import Sensitivity
 from hutong_server.domain.standing import Parties, Standing, Standings
@@ -62,6 +64,7 @@ class RuleBook:
         prices: Iterable[Price] = (),
         panels: Iterable[Panel] = (),
         overrides: Iterable[Override] = (),
+        unresumed: Unresumed = NOTHING_LOST,
     ) -> None:
         self.version = version
         self.policy = policy or Policy()
@@ -107,6 +110,15 @@ class RuleBook:
         )
         self.day = self._calendar.day
         """The Day of an instant."""
+        self.unresumed = unresumed
+        """Whose results cannot be relied on since the registry was put back from a backup."""
+
+    def after_restore(self, unresumed: Unresumed) -> "RuleBook":
+        """The same rules, with what is not known any more of institutions' reports."""
+        found = copy(self)
+        found.unresumed = unresumed
+        found.judgments = Memories()
+        return found
 
     @property
     def items(self) -> dict[str, tuple[RecognizedItem, ...]]:

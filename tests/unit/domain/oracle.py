@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 FINAL = ("final", "amended", "corrected", "appended")
 # fmt: off
 ORDER = (
-    "PATIENT_IN_DOUBT", "OTHER_SUBJECT", "WITHDRAWN", "SUPERSEDED", "IDENTITY_DISPUTED", "UNREADABLE", "NOT_FINAL",
+    "PATIENT_IN_DOUBT", "OTHER_SUBJECT", "WITHDRAWN", "SUPERSEDED", "IDENTITY_DISPUTED", "FEED_NOT_RESUMED",
+    "UNREADABLE", "NOT_FINAL",
     "NO_VALUE", "OWN_INSTITUTION", "ALREADY_DECIDED", "UNMAPPED_CODE", "NOT_RECOGNIZED_ITEM", "SPECIMEN_DIFFERS",
     "BODY_PART_OR_METHOD_DIFFERS", "TIME_UNKNOWN", "OUTSIDE_WINDOW", "IMAGES_MISSING", "DIRECTION_NOT_RECOGNIZED",
     "NO_QUALITY_GRANT", "OUT_OF_RANGE_OF_MARK",
@@ -99,6 +100,8 @@ class _Question:
             add("SUPERSEDED")
         if report.disputed:
             add("IDENTITY_DISPUTED")
+        if source_lost(self.source, report.issuer):
+            add("FEED_NOT_RESUMED")
         if result.flags & UNREADABLE or result.flags & MODIFIER:
             add("UNREADABLE")
         if result.status not in FINAL or report.status not in (*FINAL, "partial"):
@@ -348,6 +351,11 @@ class _Question:
             if named.code == range_:
                 return min((len(pairs(each)) - 0.5 for each in named.regions), default=99)
         return len(pairs(range_))
+
+
+def source_lost(source: dict[str, Any], issuer: str) -> bool:
+    everything, institutions = source["unresumed"]
+    return bool(everything) or issuer in institutions
 
 
 def within(day: str, dates: Any) -> bool:

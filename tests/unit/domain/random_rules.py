@@ -30,6 +30,7 @@ from hutong_server.domain.recognition import (
     VocabularyTerm,
 )
 from hutong_server.domain.report import ResultFacts, Status
+from hutong_server.domain.restored import Unresumed
 from hutong_server.domain.reuse import ReportFacts, Request
 
 HOUR = 3_600_000
@@ -147,6 +148,10 @@ class _Maker:
                 overrides=OverrideRule(*(self.pick(list(Leeway)) for _ in range(3))),
             ),
         }
+        # Last, so that seeds of before still make the same rules.
+        lost = random.Random(f"{source['rules']}{source['grants']}")
+        few = frozenset(lost.sample(CODES, 2)) if lost.random() < 0.15 else frozenset()
+        source["unresumed"] = Unresumed(lost.random() < 0.01, few)
         asker = self.pick((*CODES, *CODES, "?"))
         chart: list[tuple[ReportFacts, tuple[ResultFacts, ...]]] = []
         for number in range(rng.randint(1, 3)):

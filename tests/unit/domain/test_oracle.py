@@ -75,7 +75,7 @@ def smaller(asked: Questions) -> Any:
             less = (report, results[:m] + results[m + 1 :])
             yield asked._replace(chart=[*chart[:n], less, *chart[n + 1 :]])
     for kind in source:
-        if kind != "policy":
+        if kind not in ("policy", "unresumed"):
             for n in range(len(source[kind])):
                 yield asked._replace(source={**source, kind: [*source[kind][:n], *source[kind][n + 1 :]]})
 

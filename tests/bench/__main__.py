@@ -46,12 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement of a round")
     parser.add_argument("--documents", type=int, default=1500, help="of each round of publishing")
     parser.add_argument("--reports", type=int, default=int(os.environ.get("BENCH_MEMORY_REPORTS", "100000")))
+    parser.add_argument("--times", type=int, default=5000, help="calls for each kind of absent patient")
     parser.add_argument("--months", type=int, default=12, help="of the statistics' roll-ups; twelve take ten minutes")
     parser.add_argument("--memory", dest="only", action="store_const", const=("memory",), help="memory alone")
     return parser
 
 
-QUICK = {"patients": 60, "rounds": 1, "seconds": 1.0, "documents": 120, "reports": 2000, "months": 1}
+QUICK = {"patients": 60, "rounds": 1, "seconds": 1.0, "documents": 120, "reports": 2000, "months": 1, "times": 500}
 
 
 def _command(parser: argparse.ArgumentParser, given: argparse.Namespace) -> str:

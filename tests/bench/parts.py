@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.site import Material
-from tests.bench import charts, memory, orders, publishing, stages, starvation, statistics, trust
+from tests.bench import absent, charts, memory, orders, publishing, stages, starvation, statistics, trust
 from tests.bench.figures import Measured
 
 Say = Callable[[str], None]
@@ -55,6 +55,16 @@ def _charts(name: str) -> Measure:
 async def _publish(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
     found = await publishing.measure(material, directory, rounds=given.rounds, documents=given.documents, say=say)
     return _of("publish_vs_validation", found)
+
+
+async def _absent(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = {}
+    for name, backend in BACKENDS.items():
+        place = directory / name
+        place.mkdir()
+        found[name] = await absent.measure(material, backend, place, times=given.times, say=say)
+    worst = max(each[f"{one}/{other}"] for each in found.values() for one, other in absent.PAIRS)
+    return {"absent_vs_known": Measured(worst, found)}
 
 
 async def _trust(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
@@ -105,6 +115,7 @@ PARTS: dict[str, Part] = {
     "chart-sqlite": Part(_charts("sqlite"), 3),
     "chart-postgres": Part(_charts("postgres"), 3),
     "publish": Part(_publish, 2),
+    "absent": Part(_absent, 4),
     "trust": Part(_trust, 2, always=False),
     "hostile": Part(_hostile, 1, always=False),
     "orders": Part(_orders, 2, always=False),

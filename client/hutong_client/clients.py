@@ -119,6 +119,7 @@ class HutongClient(NoticeCalls):
         request_id: str = "",
         include_not_reusable: bool = False,
         explain: bool = False,
+        validate_only: bool = False,
         deadline: float | None = None,
     ) -> reuse.OpenChartResponse:
         """The prompt for a patient whose chart was opened. For role emr.
@@ -130,6 +131,7 @@ class HutongClient(NoticeCalls):
                 gets the same prompt id. Empty: a new one is made.
             include_not_reusable: also list what cannot be reused, with reasons.
             explain: also say how each verdict was reached.
+            validate_only: a trial of the connection: answered as of a patient whom nobody knows, without a prompt id.
             deadline: seconds; None: the client's own.
         """
         request = reuse.OpenChartRequest(
@@ -138,6 +140,7 @@ class HutongClient(NoticeCalls):
             context=context,
             include_not_reusable=include_not_reusable,
             explain=explain,
+            validate_only=validate_only,
         )
         return await unary(self._reuse.OpenChart, request, self._seconds(deadline))
 

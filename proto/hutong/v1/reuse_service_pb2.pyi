@@ -200,18 +200,20 @@ class FeedBehind(_message.Message):
     def __init__(self, institution: _Optional[_Union[_report_pb2.InstitutionRef, _Mapping]] = ..., last_received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class OpenChartRequest(_message.Message):
-    __slots__ = ("request_id", "patient", "context", "include_not_reusable", "explain")
+    __slots__ = ("request_id", "patient", "context", "include_not_reusable", "explain", "validate_only")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PATIENT_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_NOT_REUSABLE_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     patient: PatientQuery
     context: CallContext
     include_not_reusable: bool
     explain: bool
-    def __init__(self, request_id: _Optional[str] = ..., patient: _Optional[_Union[PatientQuery, _Mapping]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., include_not_reusable: _Optional[bool] = ..., explain: _Optional[bool] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, request_id: _Optional[str] = ..., patient: _Optional[_Union[PatientQuery, _Mapping]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., include_not_reusable: _Optional[bool] = ..., explain: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class OpenChartResponse(_message.Message):
     __slots__ = ("prompt_id", "outcome", "lines", "not_reusable", "coverage", "judged_at", "rules_version", "not_reusable_count", "withheld_count", "other_result_count")

@@ -19,7 +19,7 @@ from hutong_server.usecases.publish import Published, PublishJob
 class Document:
     """A document ready to be kept. With `issues` it is refused as a whole, and its job keeps only that."""
 
-    job: PublishJob | None
+    job: PublishJob
     issues: tuple[Issue, ...] = ()
 
 

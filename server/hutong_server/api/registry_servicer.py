@@ -30,6 +30,7 @@ from hutong_server.usecases.publish import (
     checked,
     failed,
     publish,
+    record_of_check,
 )
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -50,7 +51,8 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         parts, this = self._parts, call.current()
         job = await self._prepare(request, this.peer, this.request_id, "", "")
         published = await self._keep(job)
-        self._count(published)
+        if not request.validate_only:
+            self._count(published)
         this.outcome = ",".join(sorted({each.outcome.value for each in published}))
         if faults := failed(published):
             raise status.of_issues(faults)
@@ -65,7 +67,8 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         ending = this.ending or asyncio.get_running_loop().create_future()
 
         async def answer(sent: Sent, document: Document, published: tuple[Published, ...]) -> None:
-            self._count(published)
+            if not document.job.command.validate_only:
+                self._count(published)
             response = registry_service_pb2.PublishReportsResponse(
                 position=sent.position,
                 # A document refused as a whole is told by its issues alone.
@@ -121,10 +124,16 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             issues = error.issues or (Issue(Severity.ERROR, error.reason.value, "", error.message),)
         except Exception as error:
             issues = _unexpected(error, request_id)
-        if request.report.validate_only:
-            return Document(None, issues)
         # Refused as a whole, and kept as such: the position moves on, the record says that something came.
-        command = PublishDocument((Refusal("", issues),), caller, self._parts.clock(), request_id, feed, position)
+        command = PublishDocument(
+            (Refusal("", issues),),
+            caller,
+            self._parts.clock(),
+            request_id,
+            feed,
+            position,
+            request.report.validate_only,
+        )
         return Document(publish(command, self._publisher()), issues)
 
     async def _prepare(
@@ -162,12 +171,14 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             found = checked(error)
             if found is None:
                 raise
+            record = record_of_check(job.command, found)
+            await self._parts.write(lambda writer: writer.record(record))
             return found
 
     async def _keep_all(self, documents: Sequence[Document]) -> list[tuple[Published, ...]]:
         """Keeps documents of a stream in their order; together where that changes nothing."""
         jobs = [document.job for document in documents]
-        together = [job for job in jobs if job is not None and not job.command.validate_only]
+        together = [job for job in jobs if not job.command.validate_only]
         if len(together) == len(jobs) > 1:
             try:
                 return await self._parts.write(PublishBatch(together))
@@ -179,8 +190,6 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         return [await self._keep_one(document) for document in documents]
 
     async def _keep_one(self, document: Document) -> tuple[Published, ...]:
-        if document.job is None:
-            return ()
         try:
             return await self._keep(document.job)
         except (StoreUnavailable, HutongError):

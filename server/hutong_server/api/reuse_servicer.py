@@ -63,13 +63,18 @@ class ReuseServicer(
             caller=this.peer,
             include_not_reusable=request.include_not_reusable,
             explain=request.explain,
+            validate_only=request.validate_only,
         )
+        if ask.validate_only and ask.context.break_glass_reason:
+            faults.add("context.break_glass_reason", "does not go with validate_only")
         faults.check()
         asker = self._asker()
 
         def answer(reader: Reader) -> tuple[tuple[ChartAnswer, bytes], Callable[[Writer], None]]:
             found = open_chart(ask, reader, asker.book, parts.tokens, parts.clock())
-            prompt_id = parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
+            prompt_id = (
+                "" if ask.validate_only else parts.ids.seal(PROMPT_ID, asker.institution, (found.kept.prompt_id,))
+            )
             response = chart_out(
                 found,
                 asker,
@@ -81,9 +86,10 @@ class ReuseServicer(
             return (found, response), found.keep
 
         found, response = await parts.answer(answer)
-        this.outcome = found.outcome.value
-        self._count(found.passed)
-        count_chart(parts.metrics, found)
+        this.outcome = found.record.outcome
+        if not ask.validate_only:
+            self._count(found.passed)
+            count_chart(parts.metrics, found)
         return response
 
     async def ListReports(

@@ -1,5 +1,6 @@
 """A chart was opened: which earlier results can be reused, until when, under which mark, and why not the others."""
 
+import secrets
 from dataclasses import dataclass, field
 
 from hutong_server.domain.caller import Caller
@@ -12,6 +13,7 @@ from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, Prompt, Reader, StoredReport, Tokens, Writer
 from hutong_server.usecases.asking import (
     Context,
+    Found,
     Outcome,
     PatientQuery,
     access,
@@ -23,6 +25,8 @@ from hutong_server.usecases.asking import (
 )
 from hutong_server.usecases.gate import Passed, Visit, pass_gate
 
+CHECKED = "checked"
+"""Outcome on record of a question that was only a trial of the connection."""
 MAX_NOT_REUSABLE = 500
 """More results than these are counted, not listed."""
 
@@ -38,6 +42,8 @@ class OpenChart:
     include_not_reusable: bool = False
     explain: bool = False
     """Also tell how each verdict was reached."""
+    validate_only: bool = False
+    """A trial: answered as of a patient whom nobody knows, and nothing is kept but the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,13 @@ class ChartAnswer:
     passed: Passed
     traces: Traces = field(default_factory=dict)
     """How the verdicts on what is listed were reached, when that was asked for."""
+    validate_only: bool = False
 
     def keep(self, writer: Writer) -> None:
         """The write job: prompt, emergency and access record."""
-        self.passed.keep(writer)
-        writer.put_prompt(self.kept)
+        if not self.validate_only:
+            self.passed.keep(writer)
+            writer.put_prompt(self.kept)
         writer.record(self.record)
 
 
@@ -67,7 +75,12 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
     Raises HutongError for an identifier that fails its check or when none counts, and as pass_gate does.
     """
     patient = tokens_of(ask.patient, ask.caller.institution, book, tokens)
-    found = find(reader, patient, ask.patient.demographics, book, tokens)
+    # A trial asks for nobody, whoever is named: else it would be a way to ask without a prompt.
+    found = (
+        Found(None, (secrets.token_bytes(16),))
+        if ask.validate_only
+        else find(reader, patient, ask.patient.demographics, book, tokens)
+    )
     visit = Visit("OpenChart", ask.context, ask.caller, ask.request_id, found.keys)
     passed = pass_gate(visit, reader, book, now)
     rows = {row.report_id: row for row in passed.rows}
@@ -113,7 +126,7 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
             ask.caller,
             ask.context,
             ask.request_id,
-            outcome.value,
+            CHECKED if ask.validate_only else outcome.value,
             now,
             keys=found.keys,
             reports=[judged.report.report_id for judged in shown],
@@ -121,10 +134,11 @@ def open_chart(ask: OpenChart, reader: Reader, book: RuleBook, tokens: Tokens, n
                 ((judged.report.report_id, (judged,)) for judged in shown),
                 {report_id: row.version for report_id, row in rows.items()},
             ),
-            prompt_id=prompt_id,
+            prompt_id=b"" if ask.validate_only else prompt_id,
             consent_basis=passed.basis,
             withheld=passed.withheld,
         ),
         passed=passed,
         traces=traces_of(shown, request, book) if ask.explain else {},
+        validate_only=ask.validate_only,
     )

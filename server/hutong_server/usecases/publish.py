@@ -120,6 +120,17 @@ def checked(error: BaseException) -> tuple[Published, ...] | None:
     return error.published if isinstance(error, _CheckedOnly) else None
 
 
+CHECKED = "checked"
+"""Begins the outcome on record of a document that was only checked."""
+
+
+def record_of_check(command: PublishDocument, published: Sequence[Published]) -> AccessRecord:
+    """That a document was checked, for a write job of its own. Names no patient: what was written of one is gone."""
+    nobody = tuple(replace(each, patient_key=b"", report_id=b"") for each in published)
+    record = _access(command, nobody)
+    return replace(record, outcome=f"{CHECKED},{record.outcome}" if record.outcome else CHECKED)
+
+
 def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument) -> Published:
     if isinstance(each, Refusal):
         return Published(path=each.path, outcome=Outcome.REJECTED, issues=each.issues)

@@ -35,6 +35,7 @@ from hutong_server.sealed_store import check_keys, first_key_problems, open_seal
 from hutong_server.settings import Settings, SettingsError, split_address
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.engine import UnsafeSettings, database_of
+from hutong_server.store.listening import RULES, Listening
 from hutong_server.store.migrations import migrate, migrations_pending
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.telemetry import Metrics, MetricsServer, log
@@ -115,6 +116,8 @@ class Registry:
             ),
         )
         self._unmapped = parts.unmapped
+        self.rules, self.standing = rules, standing
+        self._listening: Listening | None = None
         self._health = Health(store, SERVICES, metrics, settings.health_interval_seconds)
         self.server = RegistryServer(parts, self._health, _options(settings))
         self.enrollment = enrollment_server(parts, settings)
@@ -177,6 +180,20 @@ class Registry:
         except RuntimeError:
             raise SettingsError(["HUTONG_ENROLLMENT_LISTEN: the address is taken or cannot be listened on"]) from None
         self._tasks = [asyncio.ensure_future(poll()) for poll in self._polls]
+        self._listen(asyncio.get_running_loop())
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wakes the polls when another process says that something changed."""
+        settings = self._settings
+        if database_of(settings.database_url).get_backend_name() != "postgresql":
+            return
+
+        def heard(what: str) -> None:
+            loop.call_soon_threadsafe((self.rules if what == RULES else self.standing).waking.wake)
+
+        url = settings.database_direct_url or settings.database_url
+        self._listening = Listening(url, heard, self.metrics.listening.set)
+        self._listening.start()
 
     async def _count_reviews(self) -> None:
         # Values that processes share are kept in files: nothing can be asked when they are read.
@@ -211,6 +228,8 @@ class Registry:
         self._threads.shutdown()
         self._looking.shutdown()
         self._reading.close()
+        if self._listening is not None:
+            self._listening.close()
         self._documents.shutdown()
         self._ring.close()
         self.store.close()
@@ -276,9 +295,7 @@ def _open(settings: Settings) -> tuple[SqlStore, KeyRing, MerkleLedger]:
     try:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        # Beside the workers: health, rules, certificates, coverage, metrics, observations, the key ring, counting, and
-        # two of enrolment.
-        return *open_sealed(settings, now, pool_size=settings.worker_threads + 10, ledger=ledger), ledger
+        return *open_sealed(settings, now, pool_size=settings.pool_size, ledger=ledger), ledger
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

@@ -133,10 +133,27 @@ def address_problems(settings: Settings) -> list[str]:
 
 def _database(settings: Settings) -> list[str]:
     try:
-        database_of(settings.database_url)
+        target = database_of(settings.database_url)
     except UnsafeSettings as error:
         return [f"HUTONG_DATABASE_URL: {error}"]
-    return []
+    found = []
+    if not settings.lock_timeout_seconds < settings.statement_timeout_seconds < settings.default_deadline_seconds:
+        found.append(
+            "HUTONG_STATEMENT_TIMEOUT_SECONDS: must be longer than HUTONG_LOCK_TIMEOUT_SECONDS and shorter than"
+            " HUTONG_DEFAULT_DEADLINE_SECONDS"
+        )
+    for variable, url in (
+        ("HUTONG_DATABASE_DIRECT_URL", settings.database_direct_url),
+        ("HUTONG_DATABASE_REPLICA_URL", settings.database_replica_url),
+    ):
+        if not url:
+            continue
+        try:
+            if database_of(url).get_backend_name() != "postgresql" or target.get_backend_name() != "postgresql":
+                found.append(f"{variable}: is for PostgreSQL only")
+        except UnsafeSettings as error:
+            found.append(f"{variable}: {error}")
+    return found
 
 
 def owner_only(variable: str, path: Path) -> list[str]:

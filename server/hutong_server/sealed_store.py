@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hutong_server.domain.report import Instant
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import Ledger
+from hutong_server.store.sessions import Timeouts
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.first_keys import NoFirstKeys, begin, first_key
 from hutong_server.trust.key_ring import KeyRing
@@ -26,8 +27,17 @@ def open_sealed(
     open_store.
     """
     ring = KeyRing(settings.kek, clock)
-    more = {} if timeout_ms is None else {"timeout_ms": timeout_ms}
-    store = open_store(settings.database_url, ring.sealer, pool_size=pool_size, ledger=ledger, **more)
+    times = timeouts_of(settings) if timeout_ms is None else Timeouts.of(timeout_ms)
+    store = open_store(
+        settings.database_url,
+        ring.sealer,
+        pool_size=pool_size,
+        lanes=settings.database_lanes,
+        ledger=ledger,
+        timeout_ms=times.statement,
+        timeouts=times,
+        prepared=settings.prepared_statements,
+    )
     store.use_tokens(ring.tokens)
     ring.attach(store)
     try:
@@ -42,6 +52,15 @@ def open_sealed(
             raise SettingsError([f"HUTONG_KEK: {error}"]) from None
         raise
     return store, ring
+
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """As the settings say."""
+    return Timeouts(
+        statement=int(settings.statement_timeout_seconds * 1000),
+        lock=int(settings.lock_timeout_seconds * 1000),
+        idle=int(settings.idle_transaction_seconds * 1000),
+    )
 
 
 def check_keys(settings: Settings) -> None:

@@ -59,6 +59,34 @@ class Settings(BaseSettings):
     reuse_port: bool = Field(False, description="Share the port among several server processes (SO_REUSEPORT).")
     registry_name: TrustDomain = Field("hutong.local", description="SPIFFE trust domain of certificates; source name.")
     database_url: str = Field("sqlite:///var/hutong.db", description="SQLAlchemy URL: sqlite:/// or postgresql://.")
+    database_direct_url: str = Field(
+        "", description="The same PostgreSQL without a pooler between, on which changes are heard of; empty: the same."
+    )
+    database_replica_url: str = Field(
+        "", description="A standby that is asked for statistics and lists that may lag; empty: the primary is."
+    )
+    replica_lag_seconds: Annotated[float, Field(ge=0.1, le=3600)] = Field(
+        10.0, description="A standby that is further behind is not asked."
+    )
+    database_pool_size: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="Connections for reads that a process opens at most; 0: the worker threads and 10."
+    )
+    database_lanes: Annotated[int, Field(ge=1, le=16)] = Field(
+        2, description="Connections that commit beside them (PostgreSQL; SQLite has one)."
+    )
+    prepared_statements: Literal["auto", "on", "off"] = Field(
+        "auto", description="PostgreSQL: whether statements are prepared; auto: unless a pooler is found between."
+    )
+    statement_timeout_seconds: Annotated[float, Field(ge=0.1, le=600)] = Field(
+        2.0, description="How long a statement may take; calls have less, and the rest of a deadline is for a repeat."
+    )
+    lock_timeout_seconds: Annotated[float, Field(ge=0.05, le=600)] = Field(
+        1.5, description="PostgreSQL: how long a statement may wait for a lock."
+    )
+    idle_transaction_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        10.0,
+        description="PostgreSQL: a transaction in which nothing happens for so long is ended, and its locks with it.",
+    )
     tls_certificate: Path = Field(Path("certs/server.pem"), description="The server's certificate chain, PEM.")
     tls_key: Path = Field(Path("certs/server.key"), description="Its private key, PEM; readable by the owner only.")
     tls_ca: Path = Field(Path("certs/ca.pem"), description="Authorities whose client certificates are accepted, PEM.")
@@ -197,6 +225,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
+    @property
+    def pool_size(self) -> int:
+        """Connections for reads of one process. Beside the worker threads: health, rules, certificates, coverage,
+        metrics, observations, the key ring, counting, and two of enrolment."""
+        return self.database_pool_size or self.worker_threads + 10
+
 
 
 class _Given(Settings):
@@ -227,11 +261,11 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
-    """(variable, value, meaning) of every setting. A password in the database URL is not shown."""
+    """(variable, value, meaning) of every setting. Passwords in URLs are not shown."""
     rows = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        text = without_password(value) if name == "database_url" else str(value)
+        text = without_password(value) if name.endswith("_url") else str(value)
         rows.append((PREFIX + name.upper(), text, field.description or ""))
     return rows
 

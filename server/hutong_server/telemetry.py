@@ -122,6 +122,12 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=self.registry,
         )
+        self.listening = Gauge(
+            "hutong_listening",
+            "1 while changes by other processes are heard of at once, 0 while only the polls find them (PostgreSQL).",
+            multiprocess_mode="livemin",
+            registry=self.registry,
+        )
         self.serving = Gauge(
             "hutong_serving", "1 while the database answers.", multiprocess_mode="livemin", registry=self.registry
         )

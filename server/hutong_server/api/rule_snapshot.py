@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
+from hutong_server.api.waking import Waking
 from hutong_server.catalog import Entries, build_rule_book
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import Reader, Store
@@ -24,12 +25,12 @@ class RuleSnapshot:
     """Holds the current RuleBook. Reading `book` is free and never waits."""
 
     def __init__(self, book: RuleBook, store: Store, threads: Executor, metrics: Metrics, poll_seconds: float) -> None:
-        """`poll_seconds` bounds how late a change made by another process is seen."""
+        """`poll_seconds` bounds how late a change made by another process is seen; `waking.wake` lets it look now."""
         self.book = book
         self._store = store
         self._threads = threads
         self._metrics = metrics
-        self._poll_seconds = poll_seconds
+        self.waking = Waking(poll_seconds)
         self._entries: Entries | None = None
         self._changed: list[Callable[[], None]] = []
         self._rebuilding = asyncio.Lock()
@@ -81,7 +82,7 @@ class RuleSnapshot:
     async def poll(self) -> None:
         """Refreshes for ever. While the database does not answer, the last book stands; health tells."""
         while True:
-            await asyncio.sleep(self._poll_seconds)
+            await self.waking.wait()
             try:
                 await self.refresh()
             except Exception as error:  # a fault here must not end the polling

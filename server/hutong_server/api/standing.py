@@ -8,6 +8,7 @@ from typing import Any
 from hutong_server.api.call import current
 from hutong_server.api.chain import Answer, Context
 from hutong_server.api.status import refusal
+from hutong_server.api.waking import Waking
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant
@@ -34,7 +35,7 @@ class Standing:
         require_registered: bool = False,
         retired: Callable[[], frozenset[str]] = _nothing,
     ) -> None:
-        """`poll_seconds` bounds how late a revocation by another process is seen.
+        """`poll_seconds` bounds how late a revocation by another process is seen; `waking.wake` lets it look now.
 
         `require_registered` refuses certificates that this registry has not issued, whoever signed them.
         `retired` gives the key ids of authorities that are trusted no more: connections made before may be open still.
@@ -42,7 +43,7 @@ class Standing:
         self._store = store
         self._threads = threads
         self._clock = clock
-        self._poll_seconds = poll_seconds
+        self.waking = Waking(poll_seconds)
         self._require_registered = require_registered
         self._retired = retired
         self._registered: set[str] = set()
@@ -95,7 +96,7 @@ class Standing:
     async def poll(self) -> None:
         """Refreshes for ever. While the database does not answer, what was known stands."""
         while True:
-            await asyncio.sleep(self._poll_seconds)
+            await self.waking.wait()
             try:
                 await self.refresh()
             except Exception as error:  # a fault here must not end the polling

@@ -10,6 +10,7 @@ from hutong_server.domain.recognition import Institution, Tier
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import CatalogRow
+from hutong_server.store.listening import RULES, tell
 from hutong_server.store.statements import NO_LIMIT, Statement, insert, upsert
 from hutong_server.store.transaction import Row, Transaction
 
@@ -85,6 +86,7 @@ def apply_catalog(
     version = catalog_version(tx) + 1
     count = len(put) + len(remove) + len(institutions)
     tx.run(_NEW_VERSION, version=version, at=at, by=by, comment=comment, change_count=count)
+    tell(tx, RULES)
     rows = [*put, *(CatalogRow(INSTITUTION, each.code, institution_entry(each)) for each in institutions)]
     ended = [*remove, *((row.kind, row.key) for row in rows)]
     if len(ended) > _MANY:

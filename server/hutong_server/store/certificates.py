@@ -9,6 +9,7 @@ from hutong_server.store.base_certificates import CertificateRow, EnrollmentToke
 from hutong_server.store.certificate_tables import certificate as _certificates
 from hutong_server.store.certificate_tables import enrollment_token as _tokens
 from hutong_server.store.certificate_tables import renewal_challenge as _challenges
+from hutong_server.store.listening import REVOCATIONS, tell
 from hutong_server.store.statements import Statement, insert, upsert
 from hutong_server.store.transaction import Row, Transaction
 
@@ -165,6 +166,8 @@ def pending_enrollments(tx: Transaction, now: Instant) -> list[EnrollmentToken]:
 def put_certificate(tx: Transaction, row: CertificateRow) -> None:
     """See CertificateWriter."""
     tx.run(_PUT, **asdict(row))
+    if row.revoked_at is not None:
+        tell(tx, REVOCATIONS)
 
 
 def put_enrollment_token(tx: Transaction, row: EnrollmentToken) -> None:

@@ -1,7 +1,8 @@
 """Engines with durable settings only: weaker ones refuse to start.
 
 SQLite: write-ahead log, synchronous=FULL, foreign keys. PostgreSQL: fsync, full_page_writes, synchronous_commit on or
-stronger. Each connection is checked when it is made. Parameters are never shown in errors or logs.
+stronger, and no standby (sessions.py). Each connection is checked when it is made. Parameters are never shown in errors
+or logs.
 """
 
 import os
@@ -14,19 +15,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from hutong_server.store.sessions import BEGIN_WITH, KEEPALIVE, Prepared, Timeouts, begin
+from hutong_server.store.sessions import UnsafeSettings as UnsafeSettings
+
 BUSY_MS = 2000
 """How long a statement may take, or wait for a lock, before it fails."""
 
 _SQLITE_WANTED = (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1))
-_POSTGRESQL_WANTED = {
-    "fsync": ("on",),
-    "full_page_writes": ("on",),
-    "synchronous_commit": ("on", "remote_apply"),
-}
-
-
-class UnsafeSettings(Exception):
-    """The database would lose what it acknowledged, or cannot be used as asked. Says which setting, and no secret."""
 
 
 def database_of(url: str) -> URL:
@@ -50,8 +45,20 @@ def database_of(url: str) -> URL:
     return parsed.set(drivername="sqlite+pysqlite")
 
 
-def make_engine(url: str, *, pool_size: int = 8, timeout_ms: int = BUSY_MS, pooled: bool = True) -> Engine:
-    """An engine whose connections are in autocommit: store/ says BEGIN and COMMIT itself."""
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 8,
+    timeout_ms: int = BUSY_MS,
+    pooled: bool = True,
+    timeouts: Timeouts | None = None,
+    prepared: Prepared = "auto",
+    standby: bool = False,
+) -> Engine:
+    """An engine whose connections are in autocommit: store/ says BEGIN and COMMIT itself.
+
+    `timeouts` are PostgreSQL's, derived from `timeout_ms` where not given. `standby`: connections to a replica.
+    """
     target = database_of(url)
     options: dict[str, Any] = {"hide_parameters": True, "echo": False}
     if pooled:
@@ -61,7 +68,7 @@ def make_engine(url: str, *, pool_size: int = 8, timeout_ms: int = BUSY_MS, pool
         options["poolclass"] = NullPool
     if target.get_backend_name() == "sqlite":
         return _sqlite(target, options, timeout_ms)
-    return _postgresql(target, options, timeout_ms)
+    return _postgresql(target, options, timeouts or Timeouts.of(timeout_ms), prepared, standby)
 
 
 def _sqlite(target: URL, options: dict[str, Any], timeout_ms: int) -> Engine:
@@ -92,27 +99,22 @@ def check_sqlite(connection: sqlite3.Connection) -> None:
             raise UnsafeSettings(f"SQLite: {name} is {found} and must be {wanted}")
 
 
-def _postgresql(target: URL, options: dict[str, Any], timeout_ms: int) -> Engine:
-    arguments = {
-        "autocommit": True,
-        "connect_timeout": 3,
-        "application_name": "hutong",
-    }
+def _postgresql(target: URL, options: dict[str, Any], timeouts: Timeouts, prepared: Prepared, standby: bool) -> Engine:
+    arguments: dict[str, Any] = {"autocommit": True, "application_name": "hutong"}
+    # What the URL says itself stands.
+    arguments |= {name: value for name, value in KEEPALIVE.items() if name not in target.query}
+    if not standby and _hosts(target) > 1 and "target_session_attrs" not in target.query:
+        arguments["target_session_attrs"] = "read-write"
     engine = create_engine(target, connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:
-        connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
-        check_postgresql(connection)
+    def _connected(connection: Any, record: Any) -> None:
+        record.info[BEGIN_WITH] = begin(connection, timeouts, prepared, standby=standby)
 
     return engine
 
 
-def check_postgresql(connection: Any) -> None:
-    """Raises UnsafeSettings when this connection could lose a commit."""
-    names = list(_POSTGRESQL_WANTED)
-    rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (names,)).fetchall()
-    found = dict(rows)
-    for name, wanted in _POSTGRESQL_WANTED.items():
-        if found.get(name) not in wanted:
-            raise UnsafeSettings(f"PostgreSQL: {name} is {found.get(name)} and must be {' or '.join(wanted)}")
+def _hosts(target: URL) -> int:
+    """How many hosts the URL names: `?host=a:5432&host=b:5432`, or with commas as libpq has them."""
+    named = target.query.get("host", ())
+    return sum(len(each.split(",")) for each in ((named,) if isinstance(named, str) else named))

@@ -28,6 +28,7 @@ from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Se
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
 from hutong_server.store.transaction import Transaction
 
+from hutong_server.store.sessions import watch_commits
 __all__ = ["SqlReader", "SqlWriter"]
 
 LOG_LEAVES = 65_536
@@ -123,8 +124,12 @@ class SqlWriter(SqlReader):
 
     __slots__ = ("_at", "_ledger", "_log", "_plain", "_untouched", "pending", "waiting")
 
-    def __init__(self, connection: Any, database: str, sealer: Sealer, ledger: Ledger | None = None) -> None:
-        super().__init__(connection, database, sealer)
+    def __init__(
+        self, connection: Any, database: str, sealer: Sealer, ledger: Ledger | None = None, begin_with: str = ""
+    ) -> None:
+        super().__init__(connection, database, sealer, begin_with)
+        if database == "postgresql":
+            self._warnings = watch_commits(connection)
         self._ledger = ledger
         self._log: LedgerLog | None = None
         self._at = 0

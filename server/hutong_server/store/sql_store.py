@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hutong_server.store.base import Ledger, Question, Reader, Sealer, StoreUnavailable, Tokens, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
+from hutong_server.store.sessions import BEGIN_WITH, Prepared, Timeouts
 from hutong_server.store.sql import SqlReader, SqlWriter
 from hutong_server.store.transaction import DRIVER_ERRORS
 
@@ -59,7 +60,8 @@ class SqlStore:
     def _read(self, job: Callable[[Reader], T]) -> T:
         pooled = self._connected()
         try:
-            reader = SqlReader(pooled.driver_connection, self._database, self._sealer)
+            begin_with = pooled.info.get(BEGIN_WITH, "")
+            reader = SqlReader(pooled.driver_connection, self._database, self._sealer, begin_with)
             reader.tokens = self._tokens
             reader.begin_read()
             value = job(reader)
@@ -67,7 +69,7 @@ class SqlStore:
         except Exception as error:
             # A job's own refusal says nothing against the connection; the database's may.
             if isinstance(error, DRIVER_ERRORS):
-                pooled.invalidate()
+                self._give_up(pooled)
             else:
                 reader.rollback()
             raise
@@ -78,6 +80,13 @@ class SqlStore:
             return value
         finally:
             pooled.close()
+
+    def _give_up(self, pooled: PoolProxiedConnection) -> None:
+        """Lets a connection go; when the server closed it, those at rest too: it closed them all, or another serves."""
+        closed = getattr(pooled.driver_connection, "closed", False)
+        pooled.invalidate()
+        if closed:
+            self._engine.dispose()
 
     def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
         """See Store."""
@@ -108,10 +117,10 @@ class SqlStore:
 
     def _writer(self) -> SqlWriter:
         pooled = self._connected()
-        connection = pooled.driver_connection
+        connection, begin_with = pooled.driver_connection, pooled.info.get(BEGIN_WITH, "")
         # A lane keeps its connection: it is none of the pool's.
         pooled.detach()
-        writer = SqlWriter(connection, self._database, self._sealer, self._ledger)
+        writer = SqlWriter(connection, self._database, self._sealer, self._ledger, begin_with)
         writer.tokens = self._tokens
         return writer
 
@@ -124,16 +133,19 @@ def open_store(
     lanes: int = 2,
     queue_limit: int = QUEUE_LIMIT,
     timeout_ms: int = BUSY_MS,
+    timeouts: Timeouts | None = None,
+    prepared: Prepared = "auto",
     ledger: Ledger | None = None,
 ) -> SqlStore:
     """Opens the store at a database URL whose schema is in place (see migrations).
 
     `pool_size`: connections for reads. `lanes`: committing connections beside them (PostgreSQL; SQLite has one).
     `queue_limit`: write jobs that may wait; more raise StoreOverloaded. `timeout_ms`: a statement's, and a lock's.
+    `timeouts`: PostgreSQL's, one by one. `prepared`: whether statements are prepared; "auto": unless behind a pooler.
     `ledger`: makes every access record a leaf of a log; without it, records stand outside and verify as such.
     Raises UnsafeSettings when a commit could be lost, StoreUnavailable when the database does not answer.
     """
-    engine = make_engine(url, pool_size=pool_size, timeout_ms=timeout_ms)
+    engine = make_engine(url, pool_size=pool_size, timeout_ms=timeout_ms, timeouts=timeouts, prepared=prepared)
     try:
         engine.raw_connection().close()
     except _NO_CONNECTION as error:

@@ -33,9 +33,23 @@ class Contended(BaseException):
 class Transaction:
     """What the resource modules are given as `tx`."""
 
-    __slots__ = ("_execute", "_execute_many", "connection", "database", "may_wait", "sealer", "tokens", "touched")
+    __slots__ = (
+        "_begin_with",
+        "_execute",
+        "_execute_many",
+        "_warnings",
+        "connection",
+        "database",
+        "may_wait",
+        "sealer",
+        "tokens",
+        "touched",
+    )
 
-    def __init__(self, connection: Any, database: str, sealer: Sealer) -> None:
+    def __init__(self, connection: Any, database: str, sealer: Sealer, begin_with: str = "") -> None:
+        """`begin_with`: what each transaction on this connection begins with (see sessions.begin)."""
+        self._begin_with = begin_with
+        self._warnings: list[str] = []
         self.connection = connection
         self.database = database
         self.sealer = sealer
@@ -101,7 +115,7 @@ class Transaction:
 
     def begin_read(self) -> None:
         """Starts a transaction that sees one state of the database throughout."""
-        self._execute(_BEGIN_READ[self.database])
+        self._begin(_BEGIN_READ[self.database])
 
     def end_read(self) -> None:
         """Ends a transaction that saw one state."""
@@ -109,11 +123,21 @@ class Transaction:
 
     def begin_write(self) -> None:
         """Starts a transaction that writes. Each statement sees what others have committed before it."""
-        self._execute(_BEGIN_WRITE[self.database])
+        self._begin(_BEGIN_WRITE[self.database])
+
+    def _begin(self, text: str) -> None:
+        if self._begin_with:
+            # Several commands in one round trip: only as plain text.
+            self.connection.execute(text + self._begin_with)
+        else:
+            self._execute(text)
 
     def commit(self) -> None:
         """Makes it durable."""
+        self._warnings.clear()
         self._execute("COMMIT")
+        if self._warnings:
+            raise psycopg.OperationalError("the commit may not be on the standby")
 
     def rollback(self) -> None:
         """Undoes all of it."""

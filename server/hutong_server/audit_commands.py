@@ -2,23 +2,23 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from hutong_server import settings as configuration
-from hutong_server.settings import Settings, SettingsError
+from hutong_server.opening import now, opened, opened_ledger
+from hutong_server.refusing import refuse, settings_or_refuse
+from hutong_server.settings import Settings
 
 if TYPE_CHECKING:
     from hutong_server.store.index_view import IndexView
     from hutong_server.store.ledger_view import SqlLedgerView
     from hutong_server.store.sql_store import SqlStore
     from hutong_server.trust.checkpoint import CheckpointKey
-    from hutong_server.trust.ledger import MerkleLedger
+    from hutong_server.trust.key_ring import KeyRing
     from hutong_server.trust.ledger_check import Verified
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ audit = typer.Typer(
 )
 _DAY = 24 * 3600 * 1000
 _TIMEOUT_MS = 600_000
+_WRONG = 2
+"""Exit status where nothing could be looked at; 1 is a fault that was found."""
 
 ToFile = Annotated[Path, typer.Option("--to", help="New file to write; - for standard output.")]
 
@@ -53,20 +55,20 @@ def verify(
     from hutong_server.trust.ledger_dump import DumpInvalid, DumpView
 
     try:
-        verifier = CheckpointVerifier.of(key) if key else _key(_settings()).verifier
+        verifier = CheckpointVerifier.of(key) if key else _key(settings_or_refuse(_WRONG)).verifier
     except CheckpointInvalid as error:
-        _refuse(f"--key: {error}")
+        refuse([f"--key: {error}"], _WRONG)
     notes = _notes(against or [])
     if offline is not None:
         try:
             with offline.open(encoding="ascii") as lines:
                 found = ledger_check.verify(DumpView(lines), verifier, notes)
         except (OSError, UnicodeError) as error:
-            _refuse(f"{offline}: {getattr(error, 'strerror', None) or 'not a dump'}")
+            refuse([f"{offline}: {getattr(error, 'strerror', None) or 'not a dump'}"], _WRONG)
         except DumpInvalid as error:
-            _refuse(f"{offline}: {error}")
+            refuse([f"{offline}: {error}"], _WRONG)
     else:
-        with _store(_settings()) as store:
+        with _opened(settings_or_refuse(_WRONG)) as (store, _):
             found = _look_both(store, lambda view, index: ledger_check.verify(view, verifier, notes, index))
     _tell(found, bool(notes))
 
@@ -79,7 +81,7 @@ def checkpoint(
     from hutong_server.store.base import ROOT_LOG
     from hutong_server.trust.ledger_proof import note
 
-    settings = _settings()
+    settings = settings_or_refuse(_WRONG)
     signer = _key(settings)
     if show_key:
         print(signer.verifier.text)
@@ -89,7 +91,7 @@ def checkpoint(
         logs = (ROOT_LOG, *(log.log_id for log in view.logs()))
         return [note(signer.name, log_id, tree) for log_id in logs if (tree := view.newest(log_id)) is not None]
 
-    with _store(settings) as store:
+    with _opened(settings) as (store, _):
         for text in _look(store, newest):
             print(text)
 
@@ -103,14 +105,14 @@ def prove(leaf: Annotated[str, typer.Argument(help="<log>/<number>, as `audit ve
     try:
         log_id, place = bytes.fromhex(log), int(number)
     except ValueError:
-        _refuse("a leaf is named <log>/<number>")
-    settings = _settings()
+        refuse(["a leaf is named <log>/<number>"], _WRONG)
+    settings = settings_or_refuse(_WRONG)
     name = _key(settings).name
-    with _store(settings) as store:
+    with _opened(settings) as (store, _):
         try:
             found = _look(store, lambda view: ledger_proof.prove(view, name, log_id, place))
         except ledger_proof.NoProof as error:
-            _refuse(str(error))
+            refuse([str(error)], _WRONG)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
 
 
@@ -123,13 +125,13 @@ def consistency(
     from hutong_server.trust import ledger_proof
     from hutong_server.trust.checkpoint import CheckpointInvalid
 
-    settings = _settings()
+    settings = settings_or_refuse(_WRONG)
     signer, texts = _key(settings), [_text(path) for path in (old, new)]
-    with _store(settings) as store:
+    with _opened(settings) as (store, _):
         try:
             found = _look(store, lambda view: ledger_proof.consistent(view, signer, texts[0], texts[1]))
         except (ledger_proof.NoProof, CheckpointInvalid) as error:
-            _refuse(str(error))
+            refuse([str(error)], _WRONG)
     print(json.dumps(found, indent=1, ensure_ascii=False))
 
 
@@ -139,13 +141,13 @@ def export(to: ToFile) -> None:
     from hutong_server.fhir.audit_event import audit_event
     from hutong_server.store.leaves import access_of
 
-    settings = _settings()
+    settings = settings_or_refuse(_WRONG)
 
     def events(view: "SqlLedgerView") -> Iterator[str]:
         for log in view.logs():
             for stored in view.leaves(log.log_id, log.cut):
                 if stored.leaf is None:
-                    _refuse(f"leaf {log.log_id.hex()}/{stored.number} does not open; see `audit verify`")
+                    refuse([f"leaf {log.log_id.hex()}/{stored.number} does not open; see `audit verify`"], _WRONG)
                 name = f"{log.log_id.hex()}/{stored.number}"
                 event = audit_event(access_of(stored.leaf), name, settings.registry_name)
                 yield json.dumps(event, ensure_ascii=False, separators=(",", ":"))
@@ -158,7 +160,7 @@ def dump(to: ToFile) -> None:
     """Write the whole ledger, leaves in clear, so that it verifies elsewhere: `audit verify --offline`."""
     from hutong_server.trust.ledger_dump import dump as lines
 
-    _write(_settings(), to, lines)
+    _write(settings_or_refuse(_WRONG), to, lines)
 
 
 @audit.command()
@@ -168,18 +170,18 @@ def retain() -> None:
     from hutong_server.trust.ledger import MerkleLedger
     from hutong_server.trust.ledger_retention import CutRefused, cut_before
 
-    settings = _settings()
-    since = _now() - settings.ledger_retention_days * _DAY
+    settings = settings_or_refuse(_WRONG)
+    since = now() - settings.ledger_retention_days * _DAY
     ledger = MerkleLedger(_key(settings))
-    with _store(settings) as store:
+    with _opened(settings) as (store, _):
         cut: list[tuple[bytes, int]] = []
         try:
-            while more := store.submit(lambda writer: cut_before(writer, ledger, since, _now())).result():
+            while more := store.submit(lambda writer: cut_before(writer, ledger, since, now())).result():
                 cut += more
         except CutRefused as error:
-            _refuse(str(error))
+            refuse([str(error)], _WRONG)
         except StoreUnavailable as error:
-            _refuse(f"HUTONG_DATABASE_URL: {error}")
+            refuse([f"HUTONG_DATABASE_URL: {error}"], _WRONG)
     for log_id, leaves in cut:
         print(f"log {log_id.hex()}: {leaves} leaves cut off")
     print(
@@ -215,15 +217,15 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        _refuse(f"{path}: {getattr(error, 'strerror', None) or 'not a checkpoint'}")
+        refuse([f"{path}: {getattr(error, 'strerror', None) or 'not a checkpoint'}"], _WRONG)
 
 
 def _write(settings: Settings, to: Path, lines: "Callable[[SqlLedgerView], Iterator[str]]") -> None:
-    with _store(settings) as store:
+    with _opened(settings) as (store, _):
         try:
             out = sys.stdout if str(to) == "-" else to.open("x", encoding="utf-8")
         except OSError as error:
-            _refuse(f"{to}: {error.strerror}")
+            refuse([f"{to}: {error.strerror}"], _WRONG)
 
         def write(view: "SqlLedgerView") -> int:
             count = 0
@@ -256,42 +258,11 @@ def _look_both(store: "SqlStore", job: "Callable[[SqlLedgerView, IndexView], T]"
     try:
         return store.read(look)
     except StoreUnavailable as error:
-        _refuse(f"HUTONG_DATABASE_URL: {error}")
+        refuse([f"HUTONG_DATABASE_URL: {error}"], _WRONG)
 
 
-@contextmanager
-def _store(settings: Settings) -> "Iterator[SqlStore]":
-    from hutong_server import app
-    from hutong_server.sealed_store import open_sealed
-    from hutong_server.store.base import StoreUnavailable
-    from hutong_server.store.engine import UnsafeSettings
-
-    try:
-        if app.is_new_file(settings.database_url):
-            _refuse("HUTONG_DATABASE_URL: there is no database yet")
-        app.prepare_schema(settings.database_url)
-        store, ring = open_sealed(settings, _now, timeout_ms=_TIMEOUT_MS, any_suite=True, ledger=_ledger(settings))
-    except SettingsError as error:
-        _refuse(*error.problems)
-    except (UnsafeSettings, StoreUnavailable) as error:
-        _refuse(f"HUTONG_DATABASE_URL: {error}")
-    try:
-        yield store
-    finally:
-        ring.close()
-        store.close()
-
-
-def _ledger(settings: Settings) -> "MerkleLedger":
-    from hutong_server.trust.keys import UnsafeKey
-    from hutong_server.trust.ledger import open_ledger
-
-    try:
-        return open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-    except UnsafeKey as error:
-        _refuse(f"HUTONG_LEDGER_KEY: {error}")
-    except OSError as error:
-        _refuse(f"HUTONG_LEDGER_EXPORT: {error.strerror}")
+def _opened(settings: Settings) -> "AbstractContextManager[tuple[SqlStore, KeyRing]]":
+    return opened(settings, timeout_ms=_TIMEOUT_MS, ledger=opened_ledger(settings, _WRONG), status=_WRONG)
 
 
 def _key(settings: Settings) -> "CheckpointKey":
@@ -301,21 +272,4 @@ def _key(settings: Settings) -> "CheckpointKey":
     try:
         return CheckpointKey(settings.registry_name, read_key_file(settings.ledger_key))
     except UnsafeKey as error:
-        _refuse(f"HUTONG_LEDGER_KEY: {error}")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _settings() -> Settings:
-    try:
-        return configuration.load()
-    except SettingsError as error:
-        _refuse(*error.problems)
-
-
-def _refuse(*problems: str) -> NoReturn:
-    for problem in problems:
-        print(f"hutong-server: {problem}", file=sys.stderr)
-    raise typer.Exit(2)
+        refuse([f"HUTONG_LEDGER_KEY: {error}"], _WRONG)

@@ -1,16 +1,15 @@
 """`hutong-server keys`: the key files, and the keys that they guard in the database."""
 
 import datetime
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong_server.domain.report import Instant
+from hutong_server.opening import now, opened, opened_ledger
 from hutong_server.refusing import refuse, settings_or_refuse
-from hutong_server.settings import Settings, SettingsError
+from hutong_server.settings import Settings
 
 if TYPE_CHECKING:
     from hutong_server.trust.rotation import Rotation
@@ -87,33 +86,16 @@ def keys_rotate(
 
 @contextmanager
 def _rotation(settings: Settings, settle: float) -> "Iterator[Rotation]":
-    from hutong_server.app import prepare_schema
-    from hutong_server.sealed_store import open_sealed
-    from hutong_server.store.base import StoreUnavailable
-    from hutong_server.store.engine import UnsafeSettings
     from hutong_server.trust.keys import UnsafeKey
-    from hutong_server.trust.ledger import open_ledger
     from hutong_server.trust.rotation import Rotation
     from hutong_server.trust.suites import SUITES
 
-    try:
-        prepare_schema(settings.database_url)
-        ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        store, ring = open_sealed(settings, _now, pool_size=4, ledger=ledger, timeout_ms=_STATEMENT_MS, any_suite=True)
+    ledger = opened_ledger(settings)
+    with opened(settings, timeout_ms=_STATEMENT_MS, pool_size=4, ledger=ledger, fresh=True) as (store, ring):
         try:
-            yield Rotation(store, ring, settings.kek, SUITES[settings.crypto_suite], _now, _say, settle=settle)
-        finally:
-            store.close()
-    except SettingsError as error:
-        refuse(error.problems)
-    except UnsafeKey as error:
-        refuse([str(error)])
-    except (UnsafeSettings, StoreUnavailable) as error:
-        refuse([f"HUTONG_DATABASE_URL: {error}"])
-
-
-def _now() -> Instant:
-    return time.time_ns() // 1_000_000
+            yield Rotation(store, ring, settings.kek, SUITES[settings.crypto_suite], now, _say, settle=settle)
+        except UnsafeKey as error:
+            refuse([str(error)])
 
 
 def _say(text: str) -> None:

@@ -4,20 +4,17 @@ import hashlib
 import json
 import secrets
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hutong_server.domain.report import Instant
-from hutong_server.settings import SettingsError, load
+from hutong_server.opening import now, opened
+from hutong_server.refusing import refuse, settings_or_refuse
 
 if TYPE_CHECKING:
     from hutong_server.domain.rulebook import RuleBook
-    from hutong_server.store.sql_store import SqlStore
     from hutong_server.store.statistics_view import RawView
 
 statistics = typer.Typer(no_args_is_help=True, help="What is counted of prompts and decisions; docs/statistics.md.")
@@ -35,11 +32,11 @@ def dump(to: Annotated[Path, typer.Option("--to", help="New file to write; - for
     from hutong_server.api.rule_snapshot import read_book
     from hutong_server.store.statistics_view import RawView
 
-    with _store() as store:
+    with opened(settings_or_refuse(), timeout_ms=_STATEMENT_MS, pool_size=4) as (store, _):
         try:
             out = sys.stdout if str(to) == "-" else to.open("x", encoding="utf-8")
         except OSError as error:
-            _refuse(f"{to}: {error.strerror}")
+            refuse([f"{to}: {error.strerror}"])
 
         def write(tx: Any) -> int:
             count = 0
@@ -66,15 +63,15 @@ def rebuild() -> None:
     from hutong_server.telemetry import Metrics
     from hutong_server.usecases.statistics_counting import seize
 
-    with _store() as store:
+    with opened(settings_or_refuse(), timeout_ms=_STATEMENT_MS, pool_size=4) as (store, _):
         book = store.read(read_book)
-        counting = Counting(store, lambda: book, _now, Metrics())
+        counting = Counting(store, lambda: book, now, Metrics())
         # Nobody else counts while the rows go.
-        store.submit(seize(counting.holder, book, _now(), _HELD)).result()
+        store.submit(seize(counting.holder, book, now(), _HELD)).result()
         while store.submit(lambda writer: writer.forget_counts()).result():
             pass
         if not counting.count():
-            _refuse("another process began to count; let it finish")
+            refuse(["another process began to count; let it finish"])
     print("counted")
 
 
@@ -106,39 +103,3 @@ def raw_lines(book: "RuleBook", view: "RawView") -> Iterator[dict[str, Any]]:
     ):
         for row in rows:
             yield {"raw": raw, **named(row)}
-
-
-@contextmanager
-def _store() -> "Iterator[SqlStore]":
-    from hutong_server import app
-    from hutong_server.sealed_store import open_sealed
-    from hutong_server.store.base import StoreUnavailable
-    from hutong_server.store.engine import UnsafeSettings
-
-    try:
-        settings = load()
-        if app.is_new_file(settings.database_url):
-            _refuse("HUTONG_DATABASE_URL: there is no database yet")
-        app.prepare_schema(settings.database_url)
-        store, ring = open_sealed(settings, _now, pool_size=4, timeout_ms=_STATEMENT_MS, any_suite=True)
-    except SettingsError as error:
-        _refuse(*error.problems)
-    except (UnsafeSettings, StoreUnavailable) as error:
-        _refuse(f"HUTONG_DATABASE_URL: {error}")
-    try:
-        yield store
-    except StoreUnavailable as error:
-        _refuse(f"HUTONG_DATABASE_URL: {error}")
-    finally:
-        ring.close()
-        store.close()
-
-
-def _now() -> Instant:
-    return time.time_ns() // 1_000_000
-
-
-def _refuse(*problems: str) -> NoReturn:
-    for problem in problems:
-        print(f"hutong-server: {problem}", file=sys.stderr)
-    raise typer.Exit(1)

@@ -119,7 +119,12 @@ def test_what_was_changed_does_not_verify(proof: tuple[dict[str, Any], str], tmp
         given | {"leaf_index": -1},
         given | {"path": [*given["path"], given["leaf"]]},
         given | {"checkpoint": given["checkpoint"].replace("hutong.local/", "hutong.locaL/", 1)},
-        given | {"checkpoint": given["checkpoint"][:-4] + "AA=\n"},
+        given
+        | {
+            "checkpoint": given["checkpoint"][:-6]
+            + ("B" if given["checkpoint"][-6] == "A" else "A")
+            + given["checkpoint"][-5:]
+        },
         given | {"path": "no"},
         {},
         [],

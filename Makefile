@@ -70,7 +70,7 @@ packages: ## Get what tests need of the system's packages, under build/
 	@sh deploy/dev/system_packages.sh
 
 unit: install packages
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 25 --durations-min 3
 
 CASES ?= tests/cases
 .PHONY: cases

@@ -1,7 +1,8 @@
 """Fixtures for every kind of test.
 
 postgresql         session   a PostgresqlServer (tests/postgresql.py), started when asked for; skips without its wheel
-make_store_url     session   backend name ("sqlite" | "postgresql") → URL of a new database on the real migrations
+pgbouncer          session   a Pgbouncer (tests/pgbouncer.py) before it; skips where `make packages` could not get it
+make_store_url     session   backend name → URL of a new database on the real migrations
 store_url          function  such a URL; the test runs once on each backend
 module_store_url   module    the same, one database for a module
 store              function  an open SqlStore at store_url
@@ -21,6 +22,7 @@ from hutong_server.trust.ids import SealedIds
 from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.tokens import HmacTokens
 
+from tests.pgbouncer import NoPgbouncer, Pgbouncer
 from tests.postgresql import NoPostgresql, PostgresqlServer
 
 
@@ -30,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, default=Path(folder) if folder else None, metavar="DIR")
 
 
-BACKENDS = ("sqlite", "postgresql")
+BACKENDS = tuple(os.environ.get("HUTONG_TEST_BACKENDS", "sqlite,postgresql").split(","))
+"""What tests of the store run on. HUTONG_TEST_BACKENDS names others: pgbouncer is PostgreSQL through it."""
 
 MakeStoreUrl = Callable[[str], str]
 
@@ -61,6 +64,16 @@ def postgresql() -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture(scope="session")
+def pgbouncer(postgresql: PostgresqlServer) -> Iterator[Pgbouncer]:
+    try:
+        pooler = Pgbouncer(postgresql)
+    except NoPgbouncer as error:
+        pytest.skip(str(error))
+    yield pooler
+    pooler.stop()
+
+
+@pytest.fixture(scope="session")
 def make_store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MakeStoreUrl:
     # Each is a copy of one that was migrated: the same schema as by migrating, in a hundredth of the time.
     templates: dict[str, str] = {}
@@ -74,10 +87,14 @@ def make_store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             shutil.copy(templates[backend], path)
             return f"sqlite:///{path}"
         server: PostgresqlServer = request.getfixturevalue("postgresql")
-        if backend not in templates:
-            templates[backend] = server.create()
-            migrate(server.url(templates[backend]))
-        return server.url(server.create(templates[backend]))
+        if "postgresql" not in templates:
+            templates["postgresql"] = server.create()
+            migrate(server.url(templates["postgresql"]))
+        made = server.create(templates["postgresql"])
+        if backend == "pgbouncer":
+            pooler: Pgbouncer = request.getfixturevalue("pgbouncer")
+            return pooler.url(made)
+        return server.url(made)
 
     return make
 

@@ -50,7 +50,7 @@ class PostgresqlServer:
         self._binaries = programs()
         # Socket paths must be short, and another user must get there: not below the tests' own directory.
         self.directory = Path(tempfile.mkdtemp(prefix="hutong-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
-        self._user = _unprivileged()
+        self._user = unprivileged()
         self._numbers = itertools.count(1)
         self._cluster = self.directory / "data"
         self._log = self.directory / "log"
@@ -108,7 +108,7 @@ class PostgresqlServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_parent(),
+                preexec_fn=end_with_parent(),
                 **self._as_user(),
             )
         for _ in range(300):
@@ -174,11 +174,13 @@ class PostgresqlServer:
             self._process.wait()
 
 
-def _unprivileged() -> "pwd.struct_passwd | None":
+def unprivileged() -> "pwd.struct_passwd | None":
+    """Who runs what refuses to run as root; None when this is not root."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def _end_with_parent() -> Callable[[], None] | None:
+def end_with_parent() -> Callable[[], None] | None:
+    """For Popen's preexec_fn: the process ends with the one that started it."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

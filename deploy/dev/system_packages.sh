@@ -18,3 +18,7 @@ get() { # package, and a file of it
 get prometheus usr/bin/promtool
 get nginx usr/sbin/nginx
 get libnginx-mod-stream usr/lib/nginx/modules/ngx_stream_module.so
+libraries=usr/lib/$(uname -m)-linux-gnu
+get pgbouncer usr/sbin/pgbouncer
+get libevent-2.1-7 "$libraries/libevent-2.1.so.7"
+get libc-ares2 "$libraries/libcares.so.2"

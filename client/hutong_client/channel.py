@@ -58,7 +58,7 @@ RETRIED_METHODS = (
     "hutong.v1.StatisticsService/ListStatisticsRows",
     "hutong.v1.StatisticsService/ListFeedFreshness",
 )
-"""Idempotent methods: gRPC sends them again by itself when the registry was UNAVAILABLE."""
+"""Idempotent methods: gRPC sends them again by itself when the registry was UNAVAILABLE or cut the call."""
 
 NOT_RETRIED_METHODS = (
     "hutong.v1.RegistryService/PublishReports",  # publishing.py resumes the stream itself
@@ -77,7 +77,8 @@ _RETRY_POLICY = {
     "initialBackoff": "0.1s",
     "maxBackoff": "1s",
     "backoffMultiplier": 2,
-    "retryableStatusCodes": ["UNAVAILABLE"],
+    # CANCELLED: gRPC's core on the far side had too many calls waiting. Who cancels a call here is not sent again.
+    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
 
 

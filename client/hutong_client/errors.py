@@ -86,15 +86,22 @@ class StateConflict(HutongCallError):
 
 
 class Unavailable(HutongCallError):
-    """No registry, or no database behind it, answered. May be tried again."""
+    """Nothing was answered, and nothing is wrong with the call: it may be tried again.
+
+    Itself only when the registry says that its database is away, or this client was closed; else an Overloaded.
+    """
 
 
 class DeadlineExceeded(HutongCallError):
     """The deadline passed, or was too short to answer safely. A publish may have been kept: send it again."""
 
 
-class Overloaded(HutongCallError):
-    """The registry sheds load or dropped the call; try again after `retry_after`."""
+class Overloaded(Unavailable):
+    """The registry sheds load, cut the call or cannot be reached; try again after `retry_after`, or a growing pause.
+
+    A registry or a balancer that has too much to do refuses connections and cuts calls before it can say why
+    (UNAVAILABLE and CANCELLED without a reason): seen from here that is one thing, and asks for the same patience.
+    """
 
 
 class MethodUnknown(HutongCallError):
@@ -134,10 +141,10 @@ BY_CODE: dict[grpc.StatusCode, type[HutongCallError]] = {
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
     grpc.StatusCode.FAILED_PRECONDITION: StateConflict,
     grpc.StatusCode.ABORTED: StateConflict,
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    # What this client did not bring about itself: calls of a closed client never come here (see calls.py).
+    grpc.StatusCode.UNAVAILABLE: Overloaded,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
-    # The far side let go of the call: a proxy or a registry that sheds load.
     grpc.StatusCode.CANCELLED: Overloaded,
     grpc.StatusCode.UNIMPLEMENTED: MethodUnknown,
     grpc.StatusCode.INTERNAL: RegistryFault,

@@ -372,6 +372,7 @@ def _options(settings: Settings) -> ServerOptions:
             calls=settings.max_calls_per_institution,
             streams=settings.max_streams_per_institution,
             total=settings.max_concurrent_calls,
+            target=settings.answer_target_seconds,
         ),
         connections=ConnectionLimits(
             streams=settings.max_streams_per_connection,

@@ -139,6 +139,10 @@ class Settings(BaseSettings):
     max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = Field(
         512, description="Calls in flight; more are told to come again."
     )
+    answer_target_seconds: Seconds = Field(
+        0.05,
+        description="Above it, fewer calls that a doctor waits for are let in at a time; more are told to come again.",
+    )
     max_streams_per_connection: Annotated[int, Field(ge=1, le=10_000)] = Field(
         128, description="HTTP/2 streams that one connection may hold."
     )
@@ -158,7 +162,7 @@ class Settings(BaseSettings):
         16, description="Open streams of one institution."
     )
     max_pending_calls: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        1024, description="Calls that wait inside gRPC before they are looked at; above twice as many all are cut."
+        32, description="Calls that wait inside gRPC before they are looked at; above twice as many all are cut."
     )
     stall_seconds: Seconds = Field(
         30.0, description="How long a publishing stream waits for its caller to read an answer."

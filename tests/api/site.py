@@ -60,6 +60,9 @@ class Material:
             "HUTONG_DRAIN_SECONDS": "5",
             # Tests of other things call as often as they need to.
             "HUTONG_CALLS_PER_SECOND": "0",
+            # And as many at once, on machines that are as slow as they are.
+            "HUTONG_MAX_PENDING_CALLS": "1024",
+            "HUTONG_ANSWER_TARGET_SECONDS": "30",
             # A reader of its own takes a second to start; test_document_reading and the end-to-end tests have one.
             "HUTONG_DOCUMENT_PROCESSES": "0",
             **more,

@@ -8,14 +8,16 @@ import sqlite3
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from hutong.v1 import patient_service_pb2, registry_service_pb2, report_pb2, reuse_service_pb2
+from hutong.v1 import catalog_service_pb2, patient_service_pb2, registry_service_pb2, report_pb2, reuse_service_pb2
 from hutong_server import telemetry
 from hutong_server.api import reuse_servicer
+from hutong_server.api.admission import LEAST_ROOM
 from hutong_server.store.base import AccessRecord
 from hutong_server.store.prompts import access_records
 from hutong_server.store.sql import SqlWriter
@@ -24,7 +26,7 @@ from hutong_server.trust.keys import read_key_file
 from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
-from tests.api.site import Material, Site, refused, start_site
+from tests.api.site import Material, Site, outcome, refused, start_site
 
 CANARY = "CANARY-4711-密"
 
@@ -96,6 +98,39 @@ async def test_calls_above_the_limit_are_told_to_come_again(
         found = await refused(_raise(shed[0]))
         assert (found.code, found.reason, found.retry) == ("RESOURCE_EXHAUSTED", "OVERLOADED", True)
         await asking.OpenChart(chart(person(next(serials))), timeout=5)
+    finally:
+        await site.close()
+
+
+async def test_while_answers_are_late_fewer_are_let_in(
+    material: Material, make_store_url: Any, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await start_site(material, make_store_url("sqlite"), HUTONG_ANSWER_TARGET_SECONDS="0.05")
+    try:
+        await site.load(CATALOG)
+        answered = reuse_servicer.open_chart
+        pause = 0.01
+
+        def slow(*arguments: Any) -> Any:
+            time.sleep(pause)
+            return answered(*arguments)
+
+        monkeypatch.setattr(reuse_servicer, "open_chart", slow)
+        asking, patient = site.asking("H2"), person(next(serials))
+
+        async def crowd() -> list[str]:
+            return await asyncio.gather(*(outcome(asking.OpenChart(chart(patient), timeout=10)) for _ in range(60)))
+
+        # The first are a burst; the second find that it did not get shorter, and as many as there is least room for.
+        assert set(await crowd()) == {"OK"}
+        found = Counter(await crowd())
+        assert found["OK"] >= LEAST_ROOM
+        assert found["RESOURCE_EXHAUSTED"] > 10
+        # What no doctor waits for is let in as before.
+        await site.catalog().ListInstitutions(catalog_service_pb2.ListInstitutionsRequest(), timeout=5)
+        pause = 0.0
+        for _ in range(3):
+            assert await outcome(asking.OpenChart(chart(patient), timeout=5)) == "OK"
     finally:
         await site.close()
 

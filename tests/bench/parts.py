@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.site import Material
-from tests.bench import absent, charts, memory, orders, publishing, stages, starvation, statistics, trust
+from tests.bench import absent, charts, memory, orders, overload, publishing, stages, starvation, statistics, trust
 from tests.bench.figures import Measured
 
 Say = Callable[[str], None]
@@ -55,6 +55,14 @@ def _charts(name: str) -> Measure:
 async def _publish(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
     found = await publishing.measure(material, directory, rounds=given.rounds, documents=given.documents, say=say)
     return _of("publish_vs_validation", found)
+
+
+async def _overload(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    patients = min(given.patients, 400)
+    found = await overload.measure(
+        material, directory, patients=patients, rounds=given.rounds, seconds=given.seconds, say=say
+    )
+    return _of("overload_p99_ms", found, "p99_ms")
 
 
 async def _absent(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
@@ -123,6 +131,7 @@ PARTS: dict[str, Part] = {
     "statistics-postgres": Part(_statistics("postgres"), 10, always=False),
     "stages-sqlite": Part(_stages("sqlite"), 1, always=False),
     "stages-postgres": Part(_stages("postgres"), 1, always=False),
+    "overload": Part(_overload, 1, always=False),
     "memory": Part(_memory, 10, always=False),
 }
 """In the order in which they are measured."""

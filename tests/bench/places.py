@@ -50,11 +50,21 @@ def database(backend: str, directory: Path) -> Iterator[str]:
 
 @contextmanager
 def registry(
-    material: Material, url: str, log: Path, program: tuple[str, ...] = (), *, default_rate: bool = False
+    material: Material,
+    url: str,
+    log: Path,
+    program: tuple[str, ...] = (),
+    *,
+    default_rate: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServer]:
-    """One server process. Without `default_rate` each institution may call as often as it likes."""
+    """One server process. Without `default_rate` each institution may call as often as it likes.
+
+    `settings`: further HUTONG_* variables.
+    """
     # As installed: documents are read in a process of their own.
     environment = material.environment(url, HUTONG_LOG_LEVEL="warning", HUTONG_DOCUMENT_PROCESSES="1")
+    environment |= settings or {}
     if default_rate:
         del environment["HUTONG_CALLS_PER_SECOND"]
         # Soon used up: what comes after the burst is measured.

@@ -42,7 +42,12 @@ async def failure(authority: Any, raw_server: RawServer, fail: Any) -> hutong_cl
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [(code, kind) for code, kind in errors.BY_CODE.items() if code is not grpc.StatusCode.UNAVAILABLE],
+    [
+        (code, kind)
+        for code, kind in errors.BY_CODE.items()
+        # These are tried again before they are raised.
+        if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    ],
 )
 async def test_a_status_without_reason(authority: Any, raw_server: RawServer, code: Any, kind: Any) -> None:
     error = await failure(authority, raw_server, lambda context: context.abort(code, "text"))
@@ -102,16 +107,32 @@ async def test_details_that_are_no_status_do_not_hide_the_error(authority: Any, 
     assert type(error) is hutong_client.NotFound
 
 
-async def test_unavailable_is_tried_again_and_then_raised(authority: Any, raw_server: RawServer) -> None:
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_a_call_that_was_shed_is_tried_again_and_then_raised(
+    authority: Any, raw_server: RawServer, code: Any
+) -> None:
+    """Neither of them was this client's doing, and none has a reason of the registry."""
     tries = []
 
     async def fail(context: Any) -> None:
         tries.append(1)
-        await context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+        await context.abort(code, "restarting")
 
     error = await failure(authority, raw_server, fail)
-    assert type(error) is hutong_client.Unavailable
+    assert type(error) is hutong_client.Overloaded
+    assert isinstance(error, hutong_client.Unavailable)
+    assert (error.reason, error.code) == (code.name, code)
     assert len(tries) == 4
+
+
+async def test_a_database_that_is_away_is_no_overload(authority: Any, raw_server: RawServer) -> None:
+    async def fail(context: Any) -> None:
+        status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message="public")
+        status.details.add().Pack(error_details_pb2.ErrorInfo(reason="STORE_UNAVAILABLE", domain="hutong"))
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "public")
+
+    assert type(await failure(authority, raw_server, fail)) is hutong_client.Unavailable
 
 
 async def test_a_cancelled_task_is_no_error_of_the_call(authority: Any, black_hole: str) -> None:

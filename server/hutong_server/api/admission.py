@@ -17,6 +17,7 @@ from hutong_server.api.chain import Answer, Context
 from hutong_server.api.status import refusal
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import Reason
+from hutong_server.domain.room import Room
 from hutong_server.domain.token_bucket import TokenBucket
 from hutong_server.usecases.institutions import OPERATOR
 
@@ -26,6 +27,12 @@ SPACING = 0.01
 """Seconds between two refusals that were held back: all at once, they would be in everybody's way."""
 MAX_HELD = 2048
 """Refusals held back at a time for one caller: each costs memory."""
+WAITED_FOR = frozenset(
+    f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders", "GetReport", "ListReports")
+)
+"""Methods that a doctor waits for at a screen: an answer that comes late is worth less than none."""
+LEAST_ROOM = 16
+"""Of these calls so many are let in, however long they take: those that share a commit are cheaper together."""
 _KNOWN = 4096
 """Accounts kept before those that nobody would miss are dropped."""
 
@@ -46,6 +53,8 @@ class CallLimits:
     """Open streams of one institution at a time."""
     total: int = 512
     """Calls in work, of all."""
+    target: float = 0.05
+    """Seconds that an answer which a doctor waits for may take before fewer such calls are let in."""
 
     def bucket(self, institution: str, now: float) -> TokenBucket | None:
         """A new bucket of an institution; None when it may call as often as it likes."""
@@ -131,11 +140,14 @@ class Rate:
 class Admission:
     """Sheds what is above the limits of calls and streams at a time, before it costs anything.
 
-    A health check is always answered; open streams of it count like all others.
+    A health check is always answered; open streams of it count like all others. Of the calls that doctors wait for,
+    no more are let in than are answered soon (domain.room).
     """
 
-    def __init__(self, limits: CallLimits) -> None:
+    def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._clock = clock
+        self._room = Room(limits.total, LEAST_ROOM, limits.target)
         self._in_work = 0
         self._calls: dict[str, int] = {}
         self._streams: dict[str, int] = {}
@@ -148,6 +160,8 @@ class Admission:
         counts = self._streams if streaming else self._calls
         most = self._limits.streams if streaming else self._limits.calls
         total = self._limits.total
+        room = self._room if method in WAITED_FOR else None
+        clock = self._clock
 
         async def answer(request: Any, context: Context) -> Any:
             institution = current().peer.institution
@@ -156,12 +170,18 @@ class Admission:
                 raise refusal(Reason.RATE_LIMITED)
             if self._in_work >= total and not for_all:
                 raise refusal(Reason.OVERLOADED)
+            if room is not None and not room.enter():
+                raise refusal(Reason.OVERLOADED)
+            began = clock()
             counts[institution] = own + 1
             self._in_work += not for_all
             try:
                 return await inner(request, context)
             finally:
                 self._in_work -= not for_all
+                if room is not None:
+                    ended = clock()
+                    room.leave(ended - began, ended)
                 if counts[institution] == 1:
                     del counts[institution]
                 else:

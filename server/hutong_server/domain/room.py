@@ -1,0 +1,47 @@
+"""How many calls may be in work at a time, learned from how long they take: a queue that stays helps nobody."""
+
+
+class Room:
+    """Room for `most` at first; less while calls take longer than `target` seconds, never below `least`.
+
+    A burst is let in whole. What stays is a queue that does not get shorter, in which everybody waits for nothing:
+    as soon as calls come out late, only as many are let in as are finished meanwhile (additive increase,
+    multiplicative decrease, as TCP does; Chiu and Jain 1989). Time is an argument, in seconds of any clock that never
+    goes back. Not for several threads.
+    """
+
+    __slots__ = ("_cut_at", "_in_work", "_least", "_limit", "_most", "_target")
+
+    def __init__(self, most: int, least: int, target: float) -> None:
+        """Raises ValueError unless 1 <= least and `target` is above 0. `most` below `least` counts alone."""
+        if least < 1 or most < 1 or not target > 0:
+            raise ValueError("room is for one at least, and a target above 0")
+        self._most = float(most)
+        self._least = float(min(least, most))
+        self._target = target
+        self._limit = float(most)
+        self._in_work = 0
+        self._cut_at = float("-inf")
+
+    @property
+    def limit(self) -> int:
+        """How many may be in work now."""
+        return int(self._limit)
+
+    def enter(self) -> bool:
+        """Whether there is room for one more; it has to leave later."""
+        if self._in_work >= int(self._limit):
+            return False
+        self._in_work += 1
+        return True
+
+    def leave(self, took: float, now: float) -> None:
+        """One is done and took so many seconds."""
+        if took <= self._target:
+            # One more in each round of as many calls as there is room for.
+            self._limit = min(self._most, self._limit + 1 / self._limit)
+        elif now - self._cut_at >= self._target:
+            # Once in the time after which a cut shows. Room that nobody used is no measure of what is too much.
+            self._limit = max(self._least, 0.75 * min(self._limit, self._in_work))
+            self._cut_at = now
+        self._in_work -= 1

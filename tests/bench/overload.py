@@ -1,0 +1,161 @@
+"""More charts than can be answered: how long those take that are admitted, at twice the saturated rate."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import grpc
+from hutong_server.settings import Settings
+
+from tests.api.site import ROOT, Material
+from tests.bench import calls, chart_load, charts, places
+from tests.bench.starvation import at
+
+SATURATING = 16
+"""Callers that ask one after another, to find the saturated rate."""
+CALLERS = 2
+"""Processes that call."""
+TIMES = 2.0
+"""How much more comes than can be answered."""
+DEADLINE = 5.0
+"""Seconds that a caller waits: longer than a doctor would, so that a slow answer is seen as one."""
+LATE_MS = 20.0
+"""A generator whose p99 is later than that was the bottleneck itself; the round does not count as valid."""
+
+CROWD = {
+    "HUTONG_MAX_CALLS_PER_INSTITUTION": "100000",
+    # As shipped; the tests' own settings are wider.
+    "HUTONG_MAX_PENDING_CALLS": str(Settings.model_fields["max_pending_calls"].default),
+    "HUTONG_ANSWER_TARGET_SECONDS": str(Settings.model_fields["answer_target_seconds"].default),
+}
+"""One certificate calls for a city: what one institution may do is not what is measured."""
+
+
+@dataclass(frozen=True)
+class Overloaded:
+    """One round."""
+
+    saturated: float
+    """Charts a second, closed loop, before."""
+    offered: float
+    took: list[float]
+    """Milliseconds of the admitted, from when they were due; sorted."""
+    refused: list[float]
+    late: list[float]
+    ends: dict[str, int]
+    seconds: float
+
+    def figures(self) -> dict[str, object]:
+        """For the file."""
+        return {
+            "p50_ms": round(at(self.took, 0.5), 1),
+            "p99_ms": round(at(self.took, 0.99), 1),
+            "admitted_per_second": round(len(self.took) / self.seconds, 1),
+            "saturated_per_second": round(self.saturated, 1),
+            "offered_per_second": round(self.offered, 1),
+            "refused_p50_ms": round(at(self.refused, 0.5), 1) if self.refused else 0.0,
+            "generator_late_p99_ms": round(at(self.late, 0.99), 1),
+            "valid": at(self.late, 0.99) <= LATE_MS and self.offered >= 0.95 * TIMES * self.saturated,
+            "ends": self.ends,
+        }
+
+
+async def measure(
+    material: Material,
+    directory: Path,
+    *,
+    patients: int,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> dict[str, object]:
+    """Rounds of saturation and overload in turn; the round with the middle p99."""
+    with (
+        places.database("sqlite", directory) as url,
+        places.registry(material, url, directory / "log", settings=CROWD) as server,
+    ):
+        catalog = {name: text.encode() for name, text in chart_load.CATALOG.items()}
+        await places.import_catalog(material, server.port, catalog)
+        charts.load(material, url, patients)
+        doctor = places.identity(material, chart_load.ASKER, "emr")
+        target = f"localhost:{server.port}"
+        found: list[Overloaded] = []
+        for turn in range(rounds):
+            asked = [chart_load.chart_request(n % patients, f"sat-{turn}-{n}") for n in range(patients * 5)]
+            rate = await _saturated(target, doctor, asked, seconds)
+            found.append(await asyncio.to_thread(_round, target, doctor, rate, seconds, turn, patients))
+            say(f"overload: {found[-1].figures()}")
+    middle = median(at(each.took, 0.99) for each in found)
+    return min(found, key=lambda each: abs(at(each.took, 0.99) - middle)).figures()
+
+
+async def _saturated(target: str, doctor: calls.Identity, asked: list[bytes], seconds: float) -> float:
+    """Charts answered a second when some are always asked for; those that are cut are asked for again."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.aio.secure_channel(target, doctor.credentials(), options) for _ in range(4)]
+    stubs = [channel.unary_unary(charts.METHOD) for channel in channels]
+    answered = 0
+    begin = time.perf_counter()
+
+    async def caller(number: int) -> None:
+        nonlocal answered
+        turn = number
+        while time.perf_counter() < begin + seconds + 1:
+            turn += SATURATING
+            with suppress(grpc.aio.AioRpcError):
+                await stubs[number % 4](asked[turn % len(asked)], timeout=30)
+                answered += time.perf_counter() > begin + 1
+
+    await asyncio.gather(*(caller(number) for number in range(SATURATING)))
+    for channel in channels:
+        await channel.close()
+    return answered / seconds
+
+
+def _round(
+    target: str, doctor: calls.Identity, saturated: float, seconds: float, turn: int, patients: int
+) -> Overloaded:
+    files = map(str, (doctor.ca, doctor.certificate, doctor.key))
+    rate = TIMES * saturated / CALLERS
+    program = [sys.executable, "-m", "tests.bench.overload_callers"]
+    given = [*program, target, charts.METHOD, *files, str(rate), str(seconds), str(DEADLINE)]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [*given, str((turn * CALLERS + number) * 1_000_000), str(patients)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    cwd=ROOT,
+                    text=True,
+                )
+            )
+            for number in range(CALLERS)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        said = [json.loads(process.stdout.read()) for process in processes if process.stdout is not None]
+    ends: Counter[str] = Counter()
+    for each in said:
+        ends.update(each["ends"])
+    spent = max(each["seconds"] for each in said)
+    return Overloaded(
+        saturated,
+        sum(len(each["late"]) for each in said) / spent,
+        *(sorted(number for each in said for number in each[name]) for name in ("took", "refused", "late")),
+        dict(ends),
+        spent,
+    )

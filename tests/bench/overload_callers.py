@@ -1,0 +1,79 @@
+"""Callers that do not wait for each other: so many calls a second, whatever becomes of them. A process of its own.
+
+`python -m tests.bench.overload_callers TARGET METHOD CA CERT KEY RATE SECONDS DEADLINE FIRST PATIENTS` prints a line
+when it is connected, begins when it is given one, and prints what it saw as JSON: the milliseconds of each answer from
+the moment when its call was due, how other calls ended, and by how much it was late itself.
+"""
+
+import asyncio
+import collections
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvloop
+
+from tests.bench import chart_load
+
+CHANNELS = 8
+
+
+async def load(target: str, method: str, credentials: grpc.ChannelCredentials, given: list[str]) -> dict[str, Any]:
+    """See the module."""
+    rate, seconds, deadline = map(float, given[:3])
+    first, patients = map(int, given[3:])
+    count = int(rate * seconds)
+    # Made before: what the generator does between two calls is as little as can be.
+    requests = [chart_load.chart_request((first + n) % patients, f"over-{first}-{n}") for n in range(count)]
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.aio.secure_channel(target, credentials, options) for _ in range(CHANNELS)]
+    await asyncio.gather(*(channel.channel_ready() for channel in channels))
+    calls = [channel.unary_unary(method) for channel in channels]
+    ends: collections.Counter[str] = collections.Counter()
+    took: list[float] = []
+    refused: list[float] = []
+    late: list[float] = []
+    waiting: set[asyncio.Task[None]] = set()
+
+    async def one(number: int, due: float) -> None:
+        try:
+            await calls[number % CHANNELS](requests[number], timeout=deadline)
+        except grpc.aio.AioRpcError as error:
+            ends[error.code().name] += 1
+            refused.append(round(1000 * (time.perf_counter() - due), 2))
+        else:
+            ends["OK"] += 1
+            took.append(round(1000 * (time.perf_counter() - due), 2))
+
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    began = time.perf_counter()
+    for number in range(count):
+        due = began + number / rate
+        pause = due - time.perf_counter()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        late.append(round(1000 * (time.perf_counter() - due), 2))
+        task = asyncio.ensure_future(one(number, due))
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
+    spent = time.perf_counter() - began
+    await asyncio.gather(*waiting)
+    for channel in channels:
+        await channel.close()
+    return {"seconds": spent, "ends": dict(ends), "took": took, "refused": refused, "late": late}
+
+
+def main() -> None:
+    """See the module."""
+    target, method, *files = sys.argv[1:6]
+    ca, certificate, key = (Path(name).read_bytes() for name in files)
+    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+    print(json.dumps(uvloop.run(load(target, method, credentials, sys.argv[6:]))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Room for calls: bursts are let in, queues that stay are not."""
+
+import pytest
+from hutong_server.domain.room import Room
+
+TARGET = 0.05
+
+
+class Line:
+    """So many calls at once, each of which takes what `rate` calls a second lets it: a queue before one desk."""
+
+    def __init__(self, room: Room, rate: float) -> None:
+        self.room = room
+        self.rate = rate
+        self.now = 0.0
+        self.waiting: list[float] = []
+        self.took: list[float] = []
+        self.refused = 0
+
+    def arrive(self) -> None:
+        if self.room.enter():
+            self.waiting.append(self.now)
+        else:
+            self.refused += 1
+
+    def finish(self) -> None:
+        self.now += 1 / self.rate
+        if self.waiting:
+            self.took.append(self.now - self.waiting.pop(0))
+            self.room.leave(self.took[-1], self.now)
+
+
+def test_twice_of_what_can_be_done_is_halved_and_what_is_let_in_is_soon_done() -> None:
+    line = Line(Room(512, 16, TARGET), rate=400)
+    for _ in range(8000):
+        line.arrive()
+        line.arrive()
+        line.finish()
+    later = sorted(line.took[2000:])
+    assert later[len(later) * 99 // 100] < 2 * TARGET
+    # Nobody was turned away while there was nothing to do.
+    assert len(line.took) == pytest.approx(8000, rel=0.01)
+    assert line.refused == pytest.approx(8000, rel=0.1)
+
+
+def test_a_burst_is_let_in_whole_and_room_comes_back() -> None:
+    line = Line(Room(512, 16, TARGET), rate=400)
+    for _ in range(300):
+        line.arrive()
+    assert line.refused == 0
+    while line.waiting:
+        line.finish()
+    # All came late: there is less room now, for as long as it takes to see that it was a burst.
+    assert 16 <= line.room.limit < 300
+    before = line.room.limit
+    for _ in range(4000):
+        line.arrive()
+        line.finish()
+    assert line.refused == 0
+    assert line.room.limit > before
+
+
+def test_however_slow_it_is_some_are_let_in() -> None:
+    line = Line(Room(512, 16, TARGET), rate=20)
+    for _ in range(1000):
+        for _ in range(4):
+            line.arrive()
+        line.finish()
+    assert line.room.limit == 16
+    assert len(line.waiting) >= 15
+
+
+def test_a_smaller_most_counts_alone() -> None:
+    room = Room(2, 16, TARGET)
+    assert [room.enter() for _ in range(3)] == [True, True, False]
+    room.leave(9.0, 1.0)
+    assert room.limit == 2
+    assert room.enter()
+
+
+@pytest.mark.parametrize(("most", "least", "target"), [(0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)])
+def test_no_room_at_all_is_refused(most: int, least: int, target: float) -> None:
+    with pytest.raises(ValueError, match="room"):
+        Room(most, least, target)

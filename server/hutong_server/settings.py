@@ -121,6 +121,29 @@ class Settings(BaseSettings):
     ledger_retention_days: Annotated[int, Field(ge=184, le=36525)] = Field(
         1095, description="How long the access ledger is kept; `audit retain` cuts what is older. Never under 6 months."
     )
+    retain_prompts_days: Annotated[int, Field(ge=400, le=36525)] = Field(
+        1095, description="How long prompts are kept on which nobody relied or decided; whole months, once counted."
+    )
+    retain_reliances_days: Annotated[int, Field(ge=5479, le=36525)] = Field(
+        10958, description="How long it is kept who opened, cited or recognized a report; never under 15 years."
+    )
+    retain_notices_days: Annotated[int, Field(ge=184, le=36525)] = Field(
+        1095, description="How long notices are kept after they were acknowledged. Others are kept for ever."
+    )
+    retain_records_days: Annotated[int, Field(ge=92, le=36525)] = Field(
+        400, description="How long unmapped codes, counts of intake, ended certificates and called-off imports are kept."
+    )
+    mail_server: Annotated[str, Field(pattern=r"^(\S+:\d{1,5})?$")] = Field(
+        "", description="SMTP server, host:port, that reports are mailed by; empty: none are."
+    )
+    mail_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How that connection is encrypted; none: for a server on this machine only."
+    )
+    mail_ca: Path | None = Field(None, description="Authority of the SMTP server, PEM; default: those of the system.")
+    mail_user: str = Field("", description="Name to log in to the SMTP server with; empty: no log-in.")
+    mail_password: Path | None = Field(None, description="File with its password; owner only.")
+    mail_from: str = Field("", description="Address that reports come from.")
+    mail_to: str = Field("", description="Addresses that reports go to, by commas.")
     metrics_listen: str = Field("127.0.0.1:9464", description="Prometheus address; empty: off.")
     metrics_allow_remote: bool = Field(False, description="Let metrics listen beyond loopback.")
     otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^\s@]+)?$")] = Field(

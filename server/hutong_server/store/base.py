@@ -19,6 +19,7 @@ from hutong_server.store.base_catalog import CatalogReader, CatalogWriter
 from hutong_server.store.base_catalog import CatalogRow as CatalogRow
 from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
 from hutong_server.store.base_decisions import DecisionReader, DecisionWriter
+from hutong_server.store.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from hutong_server.store.base_notices import NoticeReader, NoticeWriter
 from hutong_server.store.base_records import AccessRecord as AccessRecord
 from hutong_server.store.base_records import DataKey as DataKey
@@ -53,7 +54,14 @@ T = TypeVar("T")
 
 
 class Reader(
-    CatalogReader, CertificateReader, NoticeReader, DecisionReader, StatisticsReader, UnmappedReader, Protocol
+    CatalogReader,
+    CertificateReader,
+    NoticeReader,
+    DecisionReader,
+    StatisticsReader,
+    UnmappedReader,
+    HousekeepingReader,
+    Protocol,
 ):
     """A consistent view of the store."""
 
@@ -152,6 +160,7 @@ class Writer(
     DecisionWriter,
     StatisticsWriter,
     UnmappedWriter,
+    HousekeepingWriter,
     Protocol,
 ):
     """A transaction. Everything or nothing of a job is kept."""

@@ -84,6 +84,8 @@ class Run(NamedTuple):
     counted_until: Instant
     """Everything recorded before is counted; 0: nothing was counted yet."""
     time_zone: str
+    forgotten: str = ""
+    """The first month (YYYY-MM) whose raw rows are all there, so the first that may be counted anew; "": all are."""
 
 
 class StatisticsReader(Protocol):
@@ -117,4 +119,5 @@ class StatisticsWriter(StatisticsReader, Protocol):
     def put_counting_position(self, raw: str, recorded: Instant) -> None: ...
     def put_counting_run(self, run: Run) -> None: ...
     def forget_counts(self) -> bool:
-        """Removes one period of one roll-up, and every position. Whether anything is left."""
+        """Removes one period of one roll-up, and every position, but nothing of the months whose raw rows are not all
+        there. Whether anything is left to remove."""

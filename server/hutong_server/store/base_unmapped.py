@@ -1,6 +1,9 @@
-"""What use cases ask of a store about codes that lead nowhere. Part of Reader and Writer of store/base.py."""
+"""What use cases ask of a store about codes that lead nowhere and what else is counted of intake.
 
-from collections.abc import Sequence
+Part of Reader and Writer of store/base.py.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +45,9 @@ class UnmappedReader(Protocol):
     def results_seen(self) -> dict[str, int]:
         """By institution: how many results have been looked at."""
 
+    def intake_counts(self, institution: str, first_day: str, last_day: str) -> dict[str, int]:
+        """Kind (see domain/intake.py) → reports of an institution taken in on these days (YYYY-MM-DD, inclusive)."""
+
 
 class UnmappedWriter(Protocol):
     """The part of Writer."""
@@ -50,3 +56,5 @@ class UnmappedWriter(Protocol):
         """Adds or replaces by key."""
 
     def add_results_seen(self, institution: str, count: int) -> None: ...
+    def add_intake(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Adds to what is counted by (institution, day, kind)."""

@@ -11,6 +11,8 @@ from hutong_server.store import consent as _consent
 from hutong_server.store import decisions as _decisions
 from hutong_server.store import feeds as _feeds
 from hutong_server.store import held as _held
+from hutong_server.store import housekeeping as _housekeeping
+from hutong_server.store import intake as _intake
 from hutong_server.store import keys as _keys
 from hutong_server.store import notices as _notices
 from hutong_server.store import patients as _patients
@@ -51,6 +53,9 @@ class SqlReader(Transaction):
     unmapped_rows = _unmapped.unmapped_rows
     unmapped_count = _unmapped.unmapped_count
     results_seen = _unmapped.results_seen
+    intake_counts = _intake.intake_counts
+    old_count = _housekeeping.old_count
+    old_rows = _housekeeping.old_rows
     institutions = _catalog.institutions
     institution = _catalog.institution
     persons = _patients.persons
@@ -246,6 +251,8 @@ class SqlWriter(SqlReader):
     apply_catalog = _catalog.apply_catalog
     put_unmapped = _unmapped.put_unmapped
     add_results_seen = _unmapped.add_results_seen
+    add_intake = _intake.add_intake
+    forget = _housekeeping.forget
     put_pending = _catalog_history.put_pending
     open_patient = _patients.open_patient
     add_tokens = _patients.add_tokens

@@ -33,6 +33,12 @@ _RUN = Statement(select(statistics_run).where(statistics_run.c.run == 1))
 _PUT_RUN = upsert(statistics_run)
 _FORGET = Statement(delete(_table).where(_c.cuboid == bindparam("of_cuboid"), _c.period == bindparam("of_period")))
 _ANY = Statement(select(_c.cuboid, _c.period).order_by(_c.cuboid, _c.period).limit(1))
+_FIRST_OF = Statement(
+    select(_c.period)
+    .where(_c.cuboid == bindparam("of_cuboid"), _c.period >= bindparam("since"))
+    .order_by(_c.period)
+    .limit(1)
+)
 _FORGET_POSITIONS = Statement(delete(statistics_position))
 
 
@@ -192,7 +198,7 @@ def put_counting_position(tx: Transaction, raw: str, recorded: Instant) -> None:
 def counting_run(tx: Transaction) -> Run | None:
     """See StatisticsReader."""
     row = tx.row(_RUN)
-    return Run(bytes(row[1]), *row[2:]) if row else None
+    return Run(bytes(row[1]), row[2], row[3], row[4], row[5] or "") if row else None
 
 
 def put_counting_run(tx: Transaction, run: Run) -> None:
@@ -208,7 +214,13 @@ def anything_counted(tx: Transaction) -> bool:
 def forget_counts(tx: Transaction) -> bool:
     """See StatisticsWriter."""
     tx.run(_FORGET_POSITIONS)
-    first = tx.row(_ANY)
-    if first is not None:
-        tx.run(_FORGET, of_cuboid=first[0], of_period=first[1])
-    return anything_counted(tx)
+    run = counting_run(tx)
+    removed = False
+    for cuboid in range(len(CUBOIDS)):
+        first = tx.row(_FIRST_OF, of_cuboid=cuboid, since=run.forgotten if run else "")
+        if first is not None and removed:
+            return True
+        if first is not None:
+            tx.run(_FORGET, of_cuboid=cuboid, of_period=first[0])
+            removed = True
+    return removed

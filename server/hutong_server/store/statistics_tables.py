@@ -49,6 +49,8 @@ statistics_run = Table(
     Column("held_until", INSTANT, nullable=False),
     Column("counted_until", INSTANT, nullable=False),
     Column("time_zone", TEXT, nullable=False),  # of all days in the counts
+    # The first month (YYYY-MM) whose raw rows are all there; null: that of the first. Older days are not counted anew.
+    Column("forgotten", TEXT),
 )
 
 Index("ix_prompt_institution_at", prompt.c.institution, prompt.c.at)

@@ -56,7 +56,8 @@ def claim(holder: bytes, book: RuleBook, now: Instant) -> Callable[[Writer], boo
         # A new registry counts in the default zone until its region is imported.
         if run is not None and run.time_zone != zone and writer.anything_counted():
             raise ZoneChanged
-        writer.put_counting_run(Run(holder, now + LEASE, run.counted_until if run else 0, zone))
+        counted, forgotten = (run.counted_until, run.forgotten) if run else (0, "")
+        writer.put_counting_run(Run(holder, now + LEASE, counted, zone, forgotten))
         return True
 
     return job
@@ -67,7 +68,9 @@ def seize(holder: bytes, book: RuleBook, now: Instant, held_for: int) -> Callabl
 
     def job(writer: Writer) -> None:
         writer.lock(_LOCK)
-        writer.put_counting_run(Run(holder, now + held_for, 0, book.policy.time_zone))
+        run = writer.counting_run()
+        forgotten = run.forgotten if run else ""
+        writer.put_counting_run(Run(holder, now + held_for, 0, book.policy.time_zone, forgotten))
 
     return job
 
@@ -90,7 +93,9 @@ def look(reader: Reader, book: RuleBook, now: Instant) -> Found:
         days |= {(book.day_of(at), institution) for institution, at in found.days}
         positions[raw] = found.last if found.full else max(positions[raw], now - OVERLAP)
         more = more or found.full
-    return Found(tuple(sorted(days)), positions, more)
+    run = reader.counting_run()
+    since = run.forgotten if run else ""
+    return Found(tuple(sorted(each for each in days if each[0] >= since)), positions, more)
 
 
 def recount(reader: Reader, day: str, receiver: str, book: RuleBook) -> list[Change]:
@@ -121,12 +126,38 @@ def keep(
         run = writer.counting_run()
         if run is None or run.holder != holder:
             raise NotCounting
-        writer.add_counts(changes)
+        # A day whose raw rows are not all there any more keeps what it had: see forget_months.
+        writer.add_counts([change for change in changes if change.day >= run.forgotten])
         for raw, recorded in positions:
             writer.put_counting_position(raw, recorded)
         writer.put_counting_run(
             run._replace(held_until=now + LEASE, counted_until=max(run.counted_until, counted_until))
         )
+
+    return job
+
+
+def months_end(reader: Reader, book: RuleBook, before: Instant) -> Instant:
+    """The instant before which raw rows may go: of whole months that end before `before` and are counted. 0: none."""
+    run = reader.counting_run()
+    if run is None or run.time_zone != book.policy.time_zone:
+        return 0
+    month = max(book.day_of(min(before, run.counted_until - OVERLAP))[:7], run.forgotten)
+    return bounds(f"{month}-01", book)[0]
+
+
+def forget_months(book: RuleBook, before: Instant) -> Callable[[Writer], Instant]:
+    """The write job that lets raw rows of months go, and gives what months_end does.
+
+    From then on what these months counted stays as it is, whatever comes late.
+    """
+
+    def job(writer: Writer) -> Instant:
+        writer.lock(_LOCK)
+        end, run = months_end(writer, book, before), writer.counting_run()
+        if end > 0 and run is not None:
+            writer.put_counting_run(run._replace(forgotten=book.day_of(end)[:7]))
+        return end
 
     return job
 

@@ -1,5 +1,6 @@
 """A channel to a registry: mutual TLS from files, retries, keepalive and limits, set once for every caller."""
 
+import ipaddress
 import json
 import os
 import stat
@@ -77,8 +78,16 @@ _RETRY_POLICY = {
     "initialBackoff": "0.1s",
     "maxBackoff": "1s",
     "backoffMultiplier": 2,
-    # CANCELLED: gRPC's core on the far side had too many calls waiting. Who cancels a call here is not sent again.
+    # CANCELLED: gRPC's core on the far side had too many calls waiting, or began to drain as the call came
+    # (grpc/grpc#41785). Who cancels a call here is not sent again.
     "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
+}
+_RETRY_THROTTLING = {
+    # A registry in trouble is not to be buried under retries: they stop when one call in ten fails. But a replica that
+    # dies takes all calls in flight with it, at once, and some of them break a second time before a connection stands:
+    # those of an institution that has as many as it may (64) stay above half of the tokens.
+    "maxTokens": 300,
+    "tokenRatio": 0.1,
 }
 
 
@@ -116,33 +125,62 @@ class TlsFiles:
 
 
 def open_channel(
-    registry: str, tls: TlsFiles, *, server_name: str = "", options: Sequence[tuple[str, str | int]] = ()
+    registry: str,
+    tls: TlsFiles,
+    *,
+    server_name: str = "",
+    spread: bool = False,
+    options: Sequence[tuple[str, str | int]] = (),
 ) -> grpc.aio.Channel:
     """A channel to `registry` ("HOST:PORT"). Connects on the first call, and again by itself after a break.
 
     Args:
-        registry: where the registry listens.
+        registry: where the registry listens. Several replicas without a balancer before them: "IP:PORT,IP:PORT" with
+            `server_name`; calls then go to all of them in turn, and past one that does not answer.
+        spread: do so with all addresses that a name stands for. Of a list it is always done.
         tls: the files; read now, so renewed certificates need a new channel.
         server_name: the name in the registry's certificate, when it is reached under another one.
         options: further gRPC options; they win over the ones set here.
 
     Raises:
         TlsFilesInvalid: a file cannot be used.
+        ValueError: a list that is not of IP addresses with ports, or has no `server_name`.
     """
-    named = [("grpc.ssl_target_name_override", server_name)] if server_name else []
-    return grpc.aio.secure_channel(registry, tls.credentials(), options=[*_OPTIONS, *named, *options])
+    if (several := "," in registry) and not server_name:
+        raise ValueError("a list of registries needs the name in their certificates (server_name)")
+    own = dict(_OPTIONS)
+    if several or spread:
+        own["grpc.service_config"] = service_config(spread=True)
+    if server_name:
+        own["grpc.ssl_target_name_override"] = server_name
+    # Each name once: of two, gRPC takes the first.
+    return grpc.aio.secure_channel(_target(registry), tls.credentials(), options=[*(own | dict(options)).items()])
 
 
-def service_config() -> str:
-    """The gRPC service config (JSON): which methods are retried, and how."""
+def service_config(*, spread: bool = False) -> str:
+    """The gRPC service config (JSON): which methods are retried, and how; whether calls go to all addresses in turn."""
     names = [dict(zip(("service", "method"), path.split("/"), strict=True)) for path in RETRIED_METHODS]
-    return json.dumps(
-        {
-            "methodConfig": [{"name": names, "retryPolicy": _RETRY_POLICY}],
-            # A registry in trouble is not to be buried under retries: they stop when one call in ten fails.
-            "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},
-        }
-    )
+    config: dict[str, object] = {
+        "methodConfig": [{"name": names, "retryPolicy": _RETRY_POLICY}],
+        "retryThrottling": _RETRY_THROTTLING,
+    }
+    if spread:
+        config["loadBalancingConfig"] = [{"round_robin": {}}]
+    return json.dumps(config)
+
+
+def _target(registry: str) -> str:
+    """gRPC's name of what may be several addresses."""
+    if "," not in registry:
+        return registry
+    parts = [address.rpartition(":") for address in registry.split(",")]
+    try:
+        versions = {ipaddress.ip_address(host.strip("[]")).version for host, _, _ in parts}
+    except ValueError:
+        raise ValueError("a list of registries is IP:PORT,IP:PORT; a name may stand for several by itself") from None
+    if len(versions) > 1:
+        raise ValueError("the registries of a list are all IPv4 or all IPv6")
+    return f"ipv{versions.pop()}:{registry}"
 
 
 _OPTIONS: tuple[tuple[str, str | int], ...] = (

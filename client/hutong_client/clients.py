@@ -68,8 +68,12 @@ class HutongClient(NoticeCalls):
         deadline: float = DEFAULT_DEADLINE,
         server_name: str = "",
         renew_from: str = "",
+        spread: bool = False,
     ) -> Self:
         """A client of the registry at "HOST:PORT", with mutual TLS from PEM files. Does not wait for the connection.
+
+        Of replicas without a balancer before them, "IP:PORT,IP:PORT" with the `server_name` of their certificates, or
+        `spread` and a name that stands for several addresses: calls go to all in turn, and past one that is away.
 
         With `renew_from` ("HOST:PORT" of the enrolment listener) the certificate is renewed by itself at two thirds of
         its life, the files are replaced, and the calls move to a new connection; none is dropped. Use `async with`
@@ -77,16 +81,17 @@ class HutongClient(NoticeCalls):
 
         Raises:
             TlsFilesInvalid: a file cannot be used; the text says which and why.
+            ValueError: a list that is not of IP addresses with ports, or has no `server_name`.
         """
         files = CertificateFiles(Path(ca), Path(certificate), Path(key))
         if renew_from:
             files.recover()
-        channel = open_channel(registry, files.tls(), server_name=server_name)
+        channel = open_channel(registry, files.tls(), server_name=server_name, spread=spread)
         if not renew_from:
             return cls(channel, deadline=deadline)
         swapping = SwappingChannel(channel)
         made = cls(swapping, deadline=deadline)
-        made.renewal = Renewal(swapping, registry, files, renew_from, server_name=server_name)
+        made.renewal = Renewal(swapping, registry, files, renew_from, server_name=server_name, spread=spread)
         made._renewing = asyncio.ensure_future(made.renewal.run())
         return made
 

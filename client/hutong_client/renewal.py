@@ -34,13 +34,15 @@ class Renewal:
         *,
         server_name: str = "",
         enrollment_name: str = "",
+        spread: bool = False,
     ) -> None:
-        """`renew_from`: "HOST:PORT" of the enrolment listener; `registry`: where the calls go."""
+        """`renew_from`: "HOST:PORT" of the enrolment listener; `registry`, `spread`: where the calls go, as connect."""
         self._channel = channel
         self._registry = registry
         self._files = files
         self._renew_from = renew_from
         self._server_name = server_name
+        self._spread = spread
         self._enrollment_name = enrollment_name or server_name
         self._part = random.uniform(*DUE)  # noqa: S311  jitter, not a secret
         self._used = files.period()
@@ -92,7 +94,7 @@ class Renewal:
             await asyncio.to_thread(self._files.recover)
         if self._files.period() == self._used:
             await renew(self._renew_from, self._files, server_name=self._enrollment_name)
-        fresh = open_channel(self._registry, self._files.tls(), server_name=self._server_name)
+        fresh = open_channel(self._registry, self._files.tls(), server_name=self._server_name, spread=self._spread)
         try:
             async with asyncio.timeout(_READY):
                 await fresh.channel_ready()

@@ -167,9 +167,18 @@ class Session:
         if missing or not (options.ca and options.cert and options.key):
             names = ", ".join(f"{name} (HUTONG_{name[2:].upper()})" for name in missing)
             raise UsageFault(say(f"未指定证书文件：{names}。", f"Certificate files are not named: {names}."))
-        return HutongClient.connect(
-            options.registry, ca=options.ca, certificate=options.cert, key=options.key, deadline=self.deadline(deadline)
-        )
+        try:
+            return HutongClient.connect(
+                options.registry,
+                ca=options.ca,
+                certificate=options.cert,
+                key=options.key,
+                deadline=self.deadline(deadline),
+            )
+        except ValueError as error:
+            raise UsageFault(
+                say("命令行只接受一个平台地址 HOST:PORT。", "A command takes one registry, HOST:PORT.")
+            ) from error
 
     def give(self, document: dict[str, object], show: Callable[[Console], None]) -> None:
         """Prints the answer: the document as JSON, or for people."""

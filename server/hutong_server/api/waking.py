@@ -19,5 +19,6 @@ class Waking:
     async def wait(self) -> None:
         """Returns when it is time to look."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), self._seconds)
+            async with asyncio.timeout(self._seconds):
+                await self._woken.wait()
         self._woken.clear()

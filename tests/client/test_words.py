@@ -146,6 +146,7 @@ def test_text_of_a_report_cannot_steer_the_terminal() -> None:
 COMMANDS = (
     "",
     "publish",
+    "doctor",
     "chart",
     "reports",
     "report",
@@ -213,5 +214,5 @@ def test_help_is_whole_and_fits(language: Language) -> None:
             assert cell_len(line) <= 80
             # "FILE|DIR…" is a name; anything else with dots was cut off.
             assert "…" not in line.replace("DIR…", "").replace("FILE…", ""), line
-        if name.count(" ") == 2 or name in ("chart", "publish", "report", "reports"):
+        if name.count(" ") == 2 or name in ("chart", "doctor", "publish", "report", "reports"):
             assert "--json" in text

@@ -16,6 +16,7 @@ from hutong_client.cli import (
     city,
     consent,
     decide,
+    doctor,
     enroll,
     explain,
     failures,
@@ -133,6 +134,16 @@ _COMMANDS = (
             "记录对提示项的决定：互认（给出引用文字）、重新检查或撤销（emr 证书）。退出状态 1：有未接受或冲突的",
             "Record what the doctor decided on lines of a prompt; what is recognized comes back as a citation "
             "(emr certificate). Exit status 1: some were refused or in conflict",
+        ),
+    ),
+    (
+        app,
+        "doctor",
+        doctor.doctor,
+        help_text(
+            "检查从本机到平台的连接，逐项说明问题与办法；试一次提示或发布，只留下一条访问记录。退出状态 1：有误",
+            "Look at the way from here to the registry, check by check: what is wrong and what to do. Tries a prompt "
+            "or a publish that leaves nothing but a record. Exit status 1: something is wrong",
         ),
     ),
     (

@@ -195,6 +195,11 @@ def _tell(found: "Verified", elsewhere: bool) -> NoReturn:
     for what, count in found.strays:
         print(f"FAULT {count} {what}")
     print(f"{sum(found.sizes.values())} leaves in {len(found.sizes)} logs, the root log among them")
+    for log_id, (first, size) in sorted(found.lost.items()):
+        if log_id != bytes(16):
+            print(
+                f"log {log_id.hex()}: leaves {first} to {size - 1} were lost before a restore; the root log tells of it"
+            )
     for log_id, first, count in found.unvouched():
         if elsewhere:
             print(f"log {log_id.hex()}: leaves {first} to {first + count - 1} are in no checkpoint that was given")

@@ -50,7 +50,9 @@ SILENT = {
 APART = {
     "CatalogWriter": "rules, which have a version of their own",
     "CertificateWriter": "certificates",
+    "HousekeepingWriter": "what is past its retention, and no chart shows",
     "NoticeWriter": "who relied on what was shown, and is told",
+    "RestorationWriter": "restores; what they take from charts is in the rule book, by the institutions' feeds",
     "StatisticsWriter": "counts of what was shown",
     "UnmappedWriter": "counts of codes",
 }

@@ -13,6 +13,8 @@ from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import Instant
+from hutong_server.store.base_acts import Act as Act
+from hutong_server.store.base_acts import ToldAct as ToldAct
 from hutong_server.store.base_catalog import CatalogDiff as CatalogDiff
 from hutong_server.store.base_catalog import CatalogImport as CatalogImport
 from hutong_server.store.base_catalog import CatalogReader, CatalogWriter
@@ -37,6 +39,8 @@ from hutong_server.store.base_records import ReportVersion as ReportVersion
 from hutong_server.store.base_records import StoredReport as StoredReport
 from hutong_server.store.base_records import Swept as Swept
 from hutong_server.store.base_records import VersionHead as VersionHead
+from hutong_server.store.base_restoration import Restoration as Restoration
+from hutong_server.store.base_restoration import RestorationReader, RestorationWriter
 from hutong_server.store.base_statistics import StatisticsReader, StatisticsWriter
 from hutong_server.store.base_trust import ROOT_LOG as ROOT_LOG
 from hutong_server.store.base_trust import Ids as Ids
@@ -61,6 +65,7 @@ class Reader(
     StatisticsReader,
     UnmappedReader,
     HousekeepingReader,
+    RestorationReader,
     Protocol,
 ):
     """A consistent view of the store."""
@@ -161,6 +166,7 @@ class Writer(
     StatisticsWriter,
     UnmappedWriter,
     HousekeepingWriter,
+    RestorationWriter,
     Protocol,
 ):
     """A transaction. Everything or nothing of a job is kept."""
@@ -200,7 +206,9 @@ class Writer(
     def put_opening(self, opening: Opening) -> None:
         """Adds or replaces by (patient key, id)."""
 
-    def record(self, access: AccessRecord) -> None: ...
+    def record(self, access: AccessRecord, *acts: Act) -> None:
+        """Adds a leaf to the ledger. `acts`: what must be done again when the database is put back from a backup."""
+
     def put_data_key(self, key: DataKey) -> None:
         """Adds or replaces, wraps included."""
 

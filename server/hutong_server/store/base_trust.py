@@ -23,7 +23,8 @@ class PatientToken(bytes):
 
 
 class ReportName(PatientToken):
-    """The keyed name of a report's identity. `also`: its names under the other keys that count."""
+    """The keyed name of a report's identity. `identifier`: its name under the first key, which never changes.
+    `also`: its names under the other keys that count."""
 
 
 class SignedTree(NamedTuple):
@@ -62,6 +63,9 @@ class Ledger(Protocol):
     def leaf_hash(self, leaf: bytes) -> bytes: ...
     def committed(self, log_id: bytes, tree: SignedTree) -> None:
         """Told after each commit, for the export of checkpoints. Returns at once."""
+
+    def tell(self, log_id: bytes, acts: bytes, sealer: "Sealer") -> None:
+        """Exports acts of a log, or that it tells of them (empty), before the commit. Raises OSError."""
 
     def close(self) -> None:
         """Exports what is left."""
@@ -103,6 +107,9 @@ class Tokens(Protocol):
 
     def name(self, purpose: str, *parts: str) -> ReportName:
         """The name of a report's identity under the digest key of now."""
+
+    def name_of(self, first: bytes) -> ReportName:
+        """The name under the digest key of now of what ReportName.identifier says."""
 
     def renamed(self, name: bytes) -> bytes:
         """What a name of before is under the digest key of now."""

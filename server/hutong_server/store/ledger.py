@@ -13,9 +13,10 @@ from sqlalchemy import bindparam, select, update
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import ROOT_LOG, AccessRecord, Ledger, LedgerLog, SignedTree
+from hutong_server.store.base_acts import Act
 from hutong_server.store.leaves import canonical, leaf_of
 from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_root, ledger_subject
-from hutong_server.store.packing import join_keys
+from hutong_server.store.packing import join_keys, pack
 from hutong_server.store.statements import Statement, insert
 from hutong_server.store.transaction import Transaction
 
@@ -42,6 +43,7 @@ class Pending(NamedTuple):
 
     access: AccessRecord
     leaf: bytes
+    acts: tuple[Act, ...] = ()
 
 
 class Committed(NamedTuple):
@@ -49,6 +51,8 @@ class Committed(NamedTuple):
 
     log: LedgerLog
     trees: tuple[tuple[bytes, SignedTree], ...]
+    acts: bytes = b""
+    """(leaf number, leaf, acts) of those leaves that have any, packed."""
 
 
 def leaf_context(log_id: bytes, index: int) -> bytes:
@@ -61,15 +65,15 @@ def record_context(at: Instant, keys: bytes) -> bytes:
     return _ACCESS + at.to_bytes(8, "big", signed=True) + keys
 
 
-def pending_of(access: AccessRecord) -> Pending:
+def pending_of(access: AccessRecord, acts: tuple[Act, ...] = ()) -> Pending:
     """Made where the job runs."""
-    return Pending(access, leaf_of(access))
+    return Pending(access, leaf_of(access), acts)
 
 
 def write_outside(tx: Transaction, pending: Sequence[Pending]) -> None:
     """Writes records of a store that has no ledger."""
     rows = []
-    for access, leaf in pending:
+    for access, leaf, _ in pending:
         keys = join_keys(access.patient_keys)
         sealed = tx.sealer.seal(leaf, record_context(access.at, keys))
         rows.append(_row(access, keys, sealed, None, None, None))
@@ -85,7 +89,7 @@ def write_leaves(tx: Transaction, ledger: Ledger, log: LedgerLog, pending: Seque
         tx.run(_OPEN, log_id=log_id, started=at, ended=False, cut=0, cut_nodes=b"")
         trees = ((ROOT_LOG, append_root(tx, ledger, at, lambda known: _begun(tx, log_id, at, known))),)
     rows, subjects, hashes = [], [], []
-    for number, (access, leaf) in enumerate(pending, index):
+    for number, (access, leaf, _) in enumerate(pending, index):
         hashed = ledger.leaf_hash(leaf)
         hashes.append(hashed)
         sealed = tx.sealer.seal(leaf, leaf_context(log_id, number))
@@ -98,7 +102,8 @@ def write_leaves(tx: Transaction, ledger: Ledger, log: LedgerLog, pending: Seque
     tx.run_many(_SUBJECT, subjects)
     tree = log.signed(hashes)
     _keep(tx, log_id, at, tree)
-    return Committed(log, (*trees, (log_id, tree)))
+    acts = [(number, leaf, told) for number, (_, leaf, told) in enumerate(pending, index) if told]
+    return Committed(log, (*trees, (log_id, tree)), pack(acts) if acts else b"")
 
 
 def end_log(tx: Transaction, ledger: Ledger, log: LedgerLog, at: Instant) -> tuple[tuple[bytes, SignedTree], ...]:

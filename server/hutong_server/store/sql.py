@@ -22,15 +22,17 @@ from hutong_server.store import replication as _replication
 from hutong_server.store import report_names as _names
 from hutong_server.store import reports as _reports
 from hutong_server.store import resealing as _resealing
+from hutong_server.store import restoration as _restoration
 from hutong_server.store import statistics_counts as _counts
 from hutong_server.store import statistics_raw as _raw
 from hutong_server.store import steps as _steps
 from hutong_server.store import unmapped as _unmapped
-from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Sealer
+from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Sealer, StoreUnavailable
+from hutong_server.store.base_acts import Act
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
+from hutong_server.store.sessions import watch_commits
 from hutong_server.store.transaction import Transaction
 
-from hutong_server.store.sessions import watch_commits
 __all__ = ["SqlReader", "SqlWriter"]
 
 LOG_LEAVES = 65_536
@@ -95,6 +97,8 @@ class SqlReader(Transaction):
     raw_day = _raw.raw_day
     days_touched = _raw.days_touched
     access_records = _prompts.access_records
+    restoration = _restoration.restoration
+    unresumed = _restoration.unresumed
     accesses = _accesses.accesses
     certificate = _certificates.certificate
     certificate_of = _certificates.certificate_of
@@ -146,9 +150,9 @@ class SqlWriter(SqlReader):
         self._untouched = False
         """A job among others is running that has not spoken to the database."""
 
-    def record(self, access: AccessRecord) -> None:
+    def record(self, access: AccessRecord, *acts: Act) -> None:
         """See Writer."""
-        self.pending.append(pending_of(access))
+        self.pending.append(pending_of(access, acts))
 
     def put_prompt(self, prompt: Prompt) -> None:
         """See Writer."""
@@ -222,7 +226,18 @@ class SqlWriter(SqlReader):
         elif self.pending and self._ledger is not None:
             written = write_leaves(self, self._ledger, self._log or self._ledger.new_log(), self.pending)
             self._at = self.pending[-1].access.at
+            self._tell_acts(self._ledger, written)
         self._commit(written)
+
+    def _tell_acts(self, ledger: Ledger, written: Committed) -> None:
+        """Acts are told before they count: one that is told and then fails is tried again by its caller."""
+        if not (written.acts or written.log.size == 0):
+            return
+        try:
+            ledger.tell(written.log.log_id, written.acts, self.sealer)
+        except OSError as error:
+            self.rollback()
+            raise StoreUnavailable(f"the export of the ledger cannot be written ({type(error).__name__})") from None
 
     def end_log(self) -> None:
         """Writes the end of this writer's log, in a transaction of its own."""
@@ -266,6 +281,7 @@ class SqlWriter(SqlReader):
     put_held = _held.put_held
     remove_held = _held.remove_held
     put_feed = _feeds.put_feed
+    put_restoration = _restoration.put_restoration
     put_directive = _consent.put_directive
     put_opening = _consent.put_opening
     put_data_key = _keys.put_data_key

@@ -213,6 +213,7 @@ from hutong_server.store import (  # noqa: E402
     ledger_tables,
     notice_tables,
     order_tables,
+    restoration_tables,
     rule_tables,
     statistics_tables,
 )
@@ -227,6 +228,7 @@ __all__ = [
     "metadata",
     "notice_tables",
     "order_tables",
+    "restoration_tables",
     "rule_tables",
     "statistics_tables",
 ]

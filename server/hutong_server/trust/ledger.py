@@ -5,9 +5,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hutong_server.store.base import ROOT_LOG, SignedTree
+from hutong_server.store.base import ROOT_LOG, Sealer, SignedTree
+from hutong_server.telemetry import log
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointKey
 from hutong_server.trust.keys import read_key_file
+from hutong_server.trust.ledger_acts import ActExport
 from hutong_server.trust.ledger_export import CheckpointExport
 from hutong_server.trust.merkle import Frontier, leaf_hash
 
@@ -44,10 +46,14 @@ class MerkleLog:
 class MerkleLedger:
     """Ledger of store/base.py."""
 
-    def __init__(self, key: CheckpointKey, export: CheckpointExport | None = None) -> None:
-        """`export` hears of every tree that has become durable; closed with the ledger."""
+    def __init__(
+        self, key: CheckpointKey, export: CheckpointExport | None = None, acts: ActExport | None = None
+    ) -> None:
+        """`export` hears of every tree that has become durable; closed with the ledger. `acts`: of what is done again
+        after a restore."""
         self._key = key
         self._export = export
+        self._acts = acts
         self._sizes: dict[bytes, int] = {}
         self._committed = 0.0
 
@@ -89,6 +95,17 @@ class MerkleLedger:
         if self._export is not None:
             self._export.put(log_id, tree)
 
+    def tell(self, log_id: bytes, acts: bytes, sealer: Sealer) -> None:
+        """See Ledger."""
+        if self._acts is None:
+            return
+        try:
+            self._acts.put(log_id, acts, sealer)
+        except OSError as error:
+            log().error("acts not exported", extra={"error_type": type(error).__name__})
+            if acts:
+                raise
+
     def close(self) -> None:
         """See Ledger."""
         if self._export is not None:
@@ -105,4 +122,7 @@ def open_ledger(name: str, key_file: Path, export: str) -> MerkleLedger:
 
     Raises UnsafeKey for the key file, OSError for the directory.
     """
-    return MerkleLedger(checkpoint_key(name, key_file), CheckpointExport(Path(export), name) if export else None)
+    key = checkpoint_key(name, key_file)
+    if not export:
+        return MerkleLedger(key)
+    return MerkleLedger(key, CheckpointExport(Path(export), name), ActExport(Path(export)))

@@ -18,6 +18,7 @@ from hutong_server.store.ledger_view import LedgerView, LogState, StoredLeaf
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointVerifier
 from hutong_server.trust.consent_check import Decisions, consent_faults
 from hutong_server.trust.index_check import Publications, index_faults
+from hutong_server.trust.ledger_loss import RESTORE, Loss, losses_told
 from hutong_server.trust.merkle import Frontier, leaf_hash
 
 
@@ -50,6 +51,8 @@ class Verified:
     """Leaves found, by log."""
     exported: dict[bytes, int] = field(default_factory=dict)
     """Up to which size an exported checkpoint vouches, by log."""
+    lost: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Leaves that were lost before a restore, by log: (the first, up to which size a checkpoint is left)."""
     strays: list[tuple[str, int]] = field(default_factory=list)
     said: Publications = field(default_factory=Publications)
     decided: Decisions = field(default_factory=Decisions)
@@ -74,16 +77,27 @@ class Verified:
 
 
 def verify(
-    view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str] = (), index: IndexView | None = None
+    view: LedgerView,
+    verifier: CheckpointVerifier,
+    notes: Iterable[str] = (),
+    index: IndexView | None = None,
+    losing: Loss | None = None,
 ) -> Verified:
-    """Verifies all logs, and the index of reports where it is given. `notes`: checkpoints that were kept elsewhere."""
+    """Verifies all logs, and the index of reports where it is given. `notes`: checkpoints that were kept elsewhere.
+    `losing`: what a restore that is under way has lost; of earlier ones the root log tells.
+    """
     found = Verified()
+    losses = [*losses_told(view), *([losing] if losing else [])]
     said: dict[bytes, dict[int, list[_Witness]]] = defaultdict(lambda: defaultdict(list))
     for note in notes:
         try:
             at = verifier.read(note)
         except CheckpointInvalid as error:
             found.faults.append(Fault(ROOT_LOG, None, f"an exported checkpoint: {error}"))
+            continue
+        if any(loss.holds(at) for loss in losses):
+            first = min(loss.kept(at.log_id) for loss in losses if loss.holds(at))
+            found.lost[at.log_id] = first, max(at.size, found.lost.get(at.log_id, (0, 0))[1])
             continue
         said[at.log_id][at.size].append(_Witness("an exported checkpoint", at.root))
         found.exported[at.log_id] = max(at.size, found.exported.get(at.log_id, 0))
@@ -145,6 +159,8 @@ def _root(
             log_id = bytes.fromhex(entry["log"])
             if entry["type"] == "start":
                 started[log_id] = entry["at"]
+                continue
+            if entry["type"] == RESTORE:
                 continue
             if entry["type"] == "cut":
                 cuts[log_id, entry["size"]] = entry["at"]

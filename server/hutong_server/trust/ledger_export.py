@@ -4,6 +4,7 @@ What stands there cannot be taken back by who holds the database. Files are name
 <log id>-<size>.checkpoint and never replaced.
 """
 
+import hashlib
 import os
 import threading
 import time
@@ -75,10 +76,17 @@ class CheckpointExport:
 
 
 def write_checkpoint(directory: Path, log_id: bytes, size: int, note: str) -> Path:
-    """Writes one, whole or not at all: a process may be killed at any moment. A file that is there stays as it is."""
+    """Writes one, whole or not at all: a process may be killed at any moment. A file that is there stays as it is.
+
+    After a restore the root log goes on from an earlier size: what it says of a size it had before is another file.
+    """
     path = directory / f"{log_id.hex()}-{size:012d}{SUFFIX}"
     if path.exists():
-        return path
+        if path.read_text(encoding="utf-8") == note:
+            return path
+        path = path.with_name(f"{path.stem}-{hashlib.sha256(note.encode()).hexdigest()[:8]}{SUFFIX}")
+        if path.exists():
+            return path
     unfinished = directory / f".{path.name}.{os.getpid()}"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
     try:

@@ -126,10 +126,14 @@ class KeyedTokens:
 
     def name(self, purpose: str, *parts: str) -> ReportName:
         """See Tokens."""
-        first, (keys, current, others) = self.digest(purpose, *parts), self._names
+        return self.name_of(self.digest(purpose, *parts))
+
+    def name_of(self, first: bytes) -> ReportName:
+        """See Tokens."""
+        keys, current, others = self._names
         names = {FIRST_DIGEST_KEY: first, **_further(first, keys)}
         made = ReportName(names[current])
-        made.identifier, made.key, made.also = b"", current, tuple([names[number] for number in others])
+        made.identifier, made.key, made.also = first, current, tuple([names[number] for number in others])
         return made
 
     def renamed(self, name: bytes) -> bytes:

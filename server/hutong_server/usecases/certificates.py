@@ -9,6 +9,7 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import Reader, Writer
 from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken
+from hutong_server.usecases.acts import certificate
 from hutong_server.usecases.institutions import OPERATOR, admin_access
 
 OPERATOR_ROLES = frozenset({Role.ADMIN, Role.MONITOR, Role.SUPERVISOR, Role.REGISTRY})
@@ -101,7 +102,8 @@ def revoke(serial: str, why: str, caller: Caller, now: Instant, request_id: str)
             known = replace(known, revoked_at=now, revoked_because=why, revoked_by=administrator(writer, caller))
             writer.put_certificate(known)
         detail = (serial, known.institution, known.role, why)
-        writer.record(replace(admin_access("RevokeCertificate", caller, "done", now, request_id), detail=detail))
+        record = replace(admin_access("RevokeCertificate", caller, "done", now, request_id), detail=detail)
+        writer.record(record, certificate(known))
         return known
 
     return job

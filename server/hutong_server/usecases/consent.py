@@ -9,7 +9,8 @@ from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.person import PatientKey, Person, agreeing
 from hutong_server.domain.report import Instant, Issue, Severity
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.store.base import AccessRecord, Reader, Tokens, Writer
+from hutong_server.store.base import AccessRecord, Act, Reader, Tokens, Writer
+from hutong_server.usecases.acts import directive as act_of
 from hutong_server.usecases.asking import Context, PatientQuery, access, shadow_keys, tokens_of
 from hutong_server.usecases.gate import RefusedOnRecord
 from hutong_server.usecases.patient_index import place
@@ -91,10 +92,12 @@ def put_directive(wanted: Wanted, told: Told, book: RuleBook, tokens: Tokens) ->
             raise HutongError(Reason.STATE_CONFLICT, f"a patient has {MOST} directives at most")
         if known is not None and _said(known) != _said(directive, known if wanted.valid_from is None else None):
             raise HutongError(Reason.ALREADY_EXISTS, "the request id was used for another directive")
+        told_of: tuple[Act, ...] = ()
         if known is None:
             writer.put_directive(directive)
+            told_of = (act_of(directive, patient, told.patient.demographics),)
         outcome = "recorded" if known is None else "unchanged"
-        writer.record(_record("PutDirective", told, keys, outcome, directive_id))
+        writer.record(_record("PutDirective", told, keys, outcome, directive_id), *told_of)
         return known or directive
 
     return job
@@ -114,10 +117,12 @@ def revoke_directive(directive_id: bytes, told: Told, book: RuleBook, tokens: To
             raise RefusedOnRecord(
                 Reason.NOT_FOUND, "no such directive of this patient", _record("RevokeDirective", told, keys, "refused")
             )
+        told_of: tuple[Act, ...] = ()
         if known.revoked_at is None:
             known = replace(known, revoked_at=told.now, revoked_by=told.caller.institution)
             writer.put_directive(known)
-        writer.record(_record("RevokeDirective", told, keys, "revoked", directive_id))
+            told_of = (act_of(known, patient, told.patient.demographics),)
+        writer.record(_record("RevokeDirective", told, keys, "revoked", directive_id), *told_of)
         return known
 
     return job

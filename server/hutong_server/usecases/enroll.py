@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from hutong_server.domain.caller import Role
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant
-from hutong_server.store.base import AccessRecord, Reader, Writer
+from hutong_server.store.base import AccessRecord, Act, Reader, Writer
 from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken, Issued
+from hutong_server.usecases.acts import certificate
 from hutong_server.usecases.certificates import admission
 
 KEPT = 30 * 24 * 3600 * 1000
@@ -82,9 +83,9 @@ def enroll(
                 writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, requested_at=now))
             writer.record(_record("Enroll", weighed, now, request_id))
             return weighed
-        _keep(writer, issued, weighed, grace, now)
+        kept = _keep(writer, issued, weighed, grace, now)
         writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, used_at=now, serial=issued.serial))
-        writer.record(_record("Enroll", weighed, now, request_id, issued=issued))
+        writer.record(_record("Enroll", weighed, now, request_id, issued=issued), kept)
         return weighed
 
     return job
@@ -136,14 +137,14 @@ def renew(
             refused = "certificate_unknown"
         if refused:
             return _refuse(writer, _record("Renew", weighed, now, request_id, refused), weighed)
-        _keep(writer, issued, weighed, command.grace, now)
-        writer.record(_record("Renew", weighed, now, request_id, issued=issued))
+        kept = _keep(writer, issued, weighed, command.grace, now)
+        writer.record(_record("Renew", weighed, now, request_id, issued=issued), kept)
         return weighed
 
     return job
 
 
-def _keep(writer: Writer, issued: Issued, admitted: Admitted, grace: int, now: Instant) -> None:
+def _keep(writer: Writer, issued: Issued, admitted: Admitted, grace: int, now: Instant) -> Act:
     if issued.serial.endswith(_FORGET_EVERY):
         writer.forget_certificates(now - grace - KEPT, _FORGET)
     renewed = admitted.renewed
@@ -159,6 +160,7 @@ def _keep(writer: Writer, issued: Issued, admitted: Admitted, grace: int, now: I
         renewed_from=renewed.serial if renewed else "",
     )
     writer.put_certificate(row)
+    return certificate(row)
 
 
 def _refuse(writer: Writer, record: AccessRecord, weighed: Admitted) -> Admitted:

@@ -8,8 +8,14 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import Instant, Issue, Severity
+from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, FeedStatus, Reader, Writer
+from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.usecases.acts import institution as act_of
+from hutong_server.usecases.intake import Intake, intake_of
 
+CERTIFICATES = 100
+"""Certificates told of one institution at most."""
 OPERATOR = "registry"
 """Code of the registry's own operator: its administrators' certificates carry it; it publishes and asks nothing."""
 
@@ -59,7 +65,8 @@ def put_institution(
         if wanted != known:
             writer.put_institution(wanted, now, _by(caller), f"institution {institution.code}")
         writer.record(
-            admin_access("PutInstitution", caller, "unchanged" if wanted == known else "done", now, request_id)
+            admin_access("PutInstitution", caller, "unchanged" if wanted == known else "done", now, request_id),
+            act_of(wanted),
         )
         return known is None
 
@@ -91,7 +98,7 @@ def suspend_institution(
         outcome = f"{'lifted' if lift else 'suspended'}:{scope.value}:{code}"
         if wanted != known:
             writer.put_institution(wanted, now, _by(caller), f"{outcome}: {reason}")
-        writer.record(admin_access("SuspendInstitution", caller, outcome, now, request_id))
+        writer.record(admin_access("SuspendInstitution", caller, outcome, now, request_id), act_of(wanted))
         return wanted
 
     return job
@@ -103,6 +110,22 @@ def show_institution(code: str, reader: Reader) -> InstitutionState:
     feed = next((status for status in reader.feeds() if status.institution == code), None)
     reports, held = reader.institution_counts(code)
     return InstitutionState(institution, feed, reports, held)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What an institution's administrators see of it at a glance."""
+
+    certificates: tuple[CertificateRow, ...]
+    """Good ones, soonest to end first."""
+    intake: Intake
+
+
+def overview(code: str, reader: Reader, book: RuleBook, caller: Caller, now: Instant) -> Overview | None:
+    """Of an institution, for the operator's administrators and its own; None for others."""
+    if caller.institution not in (OPERATOR, code):
+        return None
+    return Overview(tuple(reader.certificates(code, now, None, CERTIFICATES)), intake_of(reader, code, book, now))
 
 
 def list_institutions(after: str, limit: int, reader: Reader) -> tuple[list[InstitutionState], bool]:

@@ -15,6 +15,7 @@ from hutong_server.domain.person import PatientKey, Person, agreeing
 from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, HeldReport, PatientRecordRow, PatientStep, Reader, Writer
+from hutong_server.usecases.acts import patient_steps
 from hutong_server.usecases.institutions import admin_access
 from hutong_server.usecases.notify import notify, of_persons
 
@@ -101,7 +102,7 @@ def place_held(held_id: bytes, record: PatientKey | None, step: Step) -> Callabl
             done = _step("placed", (held.patient_key, record), step, held_id=held_id)
         writer.put_step(done)
         _placed(writer, done, stands=True)
-        writer.record(_access("PlaceHeldReport", done, step, (held_id,)))
+        writer.record(_access("PlaceHeldReport", done, step, (held_id,)), patient_steps((done,)))
         return done
 
     return job
@@ -123,7 +124,7 @@ def link(one: PatientKey, other: PatientKey, step: Step) -> Callable[[Writer], P
         done = _step("linked", (one, other), step)
         writer.put_step(done)
         notify(writer, of_persons(_records(writer, one), done.step_id), step.now)
-        writer.record(_access("LinkPatients", done, step))
+        writer.record(_access("LinkPatients", done, step), patient_steps((done,)))
         return done
 
     return job
@@ -146,11 +147,12 @@ def unlink(record: PatientKey, step: Step) -> Callable[[Writer], PatientStep]:
             raise HutongError(Reason.STATE_CONFLICT, "the record is alone already")
         done = replace(_step("unlinked", (record,), step), undid=tuple(each.step_id for each in links))
         notify(writer, of_persons(_records(writer, record), done.step_id), step.now)
-        for each in links:
-            writer.put_step(replace(each, undone_at=step.now, undone_by=step.by))
+        undone = [replace(each, undone_at=step.now, undone_by=step.by) for each in links]
+        for each in undone:
+            writer.put_step(each)
             _placed(writer, each, stands=False)
         writer.put_step(done)
-        writer.record(_access("UnlinkPatient", done, step))
+        writer.record(_access("UnlinkPatient", done, step), patient_steps((*undone, done)))
         return done
 
     return job
@@ -170,16 +172,29 @@ def undo(step_id: bytes, step: Step) -> Callable[[Writer], PatientStep]:
         before = _records(writer, *known.records)
         writer.put_step(done)
         _placed(writer, known, stands=False)
-        for former in filter(None, map(writer.step, known.undid)):
-            writer.put_step(replace(former, undone_at=None, undone_by=""))
+        again = [replace(each, undone_at=None, undone_by="") for each in filter(None, map(writer.step, known.undid))]
+        for former in again:
+            writer.put_step(former)
             _placed(writer, former, stands=True)
         # A placing step was about one report; what else its person has is as it was.
         concerned = known.records[:1] if known.held_id else (*before, *_records(writer, *known.records))
         notify(writer, of_persons(concerned, done.step_id + b"undone"), step.now)
-        writer.record(_access("UndoPatientStep", done, step))
+        writer.record(_access("UndoPatientStep", done, step), patient_steps((done, *again)))
         return done
 
     return job
+
+
+def keep_step(writer: Writer, step: PatientStep, now: Instant) -> bool:
+    """Keeps a step that was made before, as it is; False where its records or its report are not there."""
+    held = writer.held_report(step.held_id) if step.held_id else None
+    if held is not None:
+        _open_key(writer, held, now)
+    if (step.held_id and held is None) or len(writer.patient_records(step.records)) < len(set(step.records)):
+        return False
+    writer.put_step(step)
+    _placed(writer, step, stands=step.undone_at is None)
+    return True
 
 
 def _open_key(writer: Writer, held: HeldReport, now: Instant) -> None:

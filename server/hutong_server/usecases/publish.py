@@ -13,7 +13,8 @@ from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant, Issue, Refusal, Report, Severity, Withdrawal
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.unmapped import Seen
-from hutong_server.store.base import AccessRecord, FeedStatus, RecordedReport, Tokens, Writer
+from hutong_server.store.base import AccessRecord, Act, FeedStatus, RecordedReport, Tokens, Writer
+from hutong_server.usecases.acts import withdrawal
 from hutong_server.usecases.publish_version import Kept, keep
 from hutong_server.usecases.publish_whose import Prepared, prepare
 from hutong_server.usecases.wire import Wire
@@ -50,6 +51,7 @@ class Published:
     """laboratory, examination, other, withdrawal; unknown for one that was refused."""
     seen: Seen | None = None
     """Which of its results lead to no item; None for what was there already."""
+    issued: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,16 @@ class PublishJob:
         if command.validate_only:
             raise _CheckedOnly(tuple(replace(each, report_id=b"") for each in published))
         _observe_feed(writer, command)
-        writer.record(_access(command, published))
+        writer.record(_access(command, published), *_taken_back(self.prepared, published))
         return published
+
+
+def _taken_back(prepared: Sequence[Prepared | Refusal], published: Sequence[Published]) -> list[Act]:
+    return [
+        withdrawal(each)
+        for each, became in zip(prepared, published, strict=True)
+        if isinstance(each, Prepared) and each.rows is None and not became.unchanged
+    ]
 
 
 def publish(command: PublishDocument, publisher: Publisher) -> PublishJob:
@@ -153,6 +163,7 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         digest=each.digest,
         seen=None if kept.unchanged else each.seen,
         category=(each.rows.specialty or "other") if each.rows else "withdrawal",
+        issued=each.rows.issued if each.rows else None,
     )
 
 

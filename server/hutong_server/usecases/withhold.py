@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.notice import NoticeKind
 from hutong_server.store.base import Ids, Writer
+from hutong_server.usecases.acts import report_hidden
 from hutong_server.usecases.get_report import PUBLISHED_ID
 from hutong_server.usecases.institutions import admin_access
 from hutong_server.usecases.notify import Change, notify, stood_under
@@ -57,7 +58,7 @@ def withhold_report(report_id: bytes, *, lift: bool, step: Step) -> Callable[[Wr
             patient_keys=(identity.patient_key,),
             reports=(report_id,),
         )
-        writer.record(replace(record, detail=(step.reason,)))
+        writer.record(replace(record, detail=(step.reason,)), report_hidden(report_id, hidden=not lift))
         return Withheld(not lift, notified)
 
     return job

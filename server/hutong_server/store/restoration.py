@@ -1,0 +1,49 @@
+"""Restores, and which institutions' feeds have not gone on since the newest of them."""
+
+import json
+
+from sqlalchemy import bindparam, select
+
+from hutong_server.domain.restored import NOTHING_LOST, Unresumed
+from hutong_server.store import tables
+from hutong_server.store.base_restoration import Restoration
+from hutong_server.store.restoration_tables import restoration as _table
+from hutong_server.store.statements import Statement, upsert
+from hutong_server.store.transaction import Transaction
+
+_NEWEST = Statement(select(_table).order_by(_table.c.number.desc()).limit(1))
+_PUT = upsert(_table)
+_feed = tables.feed_status.c
+_SILENT = Statement(select(_feed.institution).where(_feed.last_received < bindparam("since")).distinct())
+
+
+def restoration(tx: Transaction) -> Restoration | None:
+    """See Reader."""
+    row = tx.row(_NEWEST)
+    if row is None:
+        return None
+    number, at, reaches, settled, lost_since, excused = row
+    return Restoration(number, at, reaches, settled, lost_since, tuple(json.loads(excused)))
+
+
+def unresumed(tx: Transaction) -> Unresumed:
+    """See Reader."""
+    last = restoration(tx)
+    if last is None:
+        return NOTHING_LOST
+    # Each feed sends other reports: that one has gone on says nothing of the rest.
+    silent = {code for (code,) in tx.rows(_SILENT, since=last.at)}
+    return Unresumed(last.settled is None, frozenset(silent.difference(last.excused)))
+
+
+def put_restoration(tx: Transaction, restoration: Restoration) -> None:
+    """See Writer."""
+    tx.run(
+        _PUT,
+        number=restoration.number,
+        at=restoration.at,
+        reaches=restoration.reaches,
+        settled=restoration.settled,
+        lost_since=restoration.lost_since,
+        excused=json.dumps(restoration.excused),
+    )

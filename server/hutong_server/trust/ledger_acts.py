@@ -1,0 +1,144 @@
+"""Acts leave the database before they are acknowledged: sealed files beside the exported checkpoints.
+
+<log id>-<ordinal>.acts, one for each commit that holds any, written once and never replaced, as a write-once store
+wants it. Ordinal 0 is empty: it says that the log tells of its acts. Each file is bound to its log, its ordinal and
+the digest of the one before, so that one that was changed, moved or taken out shows. That the last ones were taken away
+does not: only a directory that nobody can delete from keeps them.
+"""
+
+import hashlib
+import json
+import os
+from base64 import b64decode, b64encode
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from hutong_server.store.base import SealBroken, Sealer
+from hutong_server.store.base_acts import Act, ToldAct
+from hutong_server.store.leaves import access_of
+from hutong_server.store.packing import unpack
+
+SUFFIX = ".acts"
+_START = bytes(32)
+
+
+class ActsInvalid(Exception):
+    """An exported file of acts is not as it was written, or one is missing. Names the file."""
+
+
+class _Place(NamedTuple):
+    """Where the next file of a log goes."""
+
+    ordinal: int = 0
+    before: bytes = _START
+
+
+class ActExport:
+    """Writes them. Each log has one writer; different logs may be written at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._next: dict[bytes, _Place] = {}
+
+    def put(self, log_id: bytes, packed: bytes, sealer: Sealer) -> None:
+        """Writes acts of a log, durably. Raises OSError; nothing is told then."""
+        place = self._next.get(log_id) or self._write(log_id, _Place(), b"", sealer)
+        self._next[log_id] = place
+        if packed:
+            self._next[log_id] = self._write(log_id, place, packed, sealer)
+
+    def _write(self, log_id: bytes, place: _Place, packed: bytes, sealer: Sealer) -> _Place:
+        sealed = sealer.seal(packed, _context(log_id, place))
+        text = json.dumps(
+            {
+                "v": 1,
+                "log": log_id.hex(),
+                "ordinal": place.ordinal,
+                "before": place.before.hex(),
+                "sealed": b64encode(sealed).decode(),
+            }
+        )
+        content = text.encode() + b"\n"
+        path = self._directory / f"{log_id.hex()}-{place.ordinal:06d}{SUFFIX}"
+        write_whole(path, content)
+        return _Place(place.ordinal + 1, hashlib.sha256(content).digest())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all, and durably: name and content. Raises OSError; replaces what is there."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _context(log_id: bytes, place: _Place) -> bytes:
+    return b"acts" + log_id + place.ordinal.to_bytes(8, "big") + place.before
+
+
+def logs_told(directories: Iterable[Path]) -> frozenset[bytes]:
+    """Logs that tell of their acts."""
+    return frozenset(_files(directories))
+
+
+def read_acts(
+    directories: Iterable[Path], sealer: Sealer, wanted: dict[bytes, int]
+) -> tuple[list[ToldAct], frozenset[bytes]]:
+    """Acts from leaf `wanted[log]` on of these logs, in the order in which they happened, and the logs that tell of
+    theirs. Raises ActsInvalid.
+    """
+    files = _files(directories)
+    told: list[ToldAct] = []
+    for log_id in files.keys() & wanted.keys():
+        told += [each for each in _log(log_id, files[log_id], sealer) if each.number >= wanted[log_id]]
+    told.sort(key=lambda each: (each.access.at, each.log_id, each.number))
+    return told, frozenset(files)
+
+
+def _files(directories: Iterable[Path]) -> dict[bytes, list[Path]]:
+    found: dict[bytes, list[Path]] = defaultdict(list)
+    for directory in directories:
+        for path in sorted(directory.glob(f"*{SUFFIX}")):
+            if path.name.startswith("."):
+                continue
+            try:
+                found[bytes.fromhex(path.name.partition("-")[0])].append(path)
+            except ValueError:
+                raise ActsInvalid(f"{path.name}: not a file of acts") from None
+    return found
+
+
+def _log(log_id: bytes, paths: list[Path], sealer: Sealer) -> Iterable[ToldAct]:
+    place = _Place()
+    for path in paths:
+        content = path.read_bytes()
+        try:
+            read = json.loads(content)
+            if read["v"] != 1 or bytes.fromhex(read["log"]) != log_id or read["ordinal"] != place.ordinal:
+                raise ActsInvalid(f"{path.name}: the one before is missing, or it is another's")
+            packed = sealer.open(b64decode(read["sealed"], validate=True), _context(log_id, place))
+            opened = unpack(packed) if packed else ()
+            for number, leaf, acts in opened:
+                yield ToldAct(log_id, number, access_of(leaf), tuple(Act(*each) for each in acts))
+        except SealBroken:
+            raise ActsInvalid(
+                f"{path.name}: does not open: it was changed, one before it was, or it was sealed under a key that "
+                "the database does not have"
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise ActsInvalid(f"{path.name}: not a file of acts") from None
+        place = _Place(place.ordinal + 1, hashlib.sha256(content).digest())

@@ -1,0 +1,58 @@
+"""What is told of acts, so that they can be done again on an older state of the database (replay.py).
+
+Each names what it is about by what an older state also has: a report by its keyed name, a patient by identifiers and
+demographics. It is sealed before it leaves.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+
+from hutong_server.domain.consent import Directive
+from hutong_server.domain.person import Demographics
+from hutong_server.domain.recognition import Institution
+from hutong_server.store.base import Act, PatientStep, PatientToken
+from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.usecases.publish_whose import Prepared
+
+WITHDRAWAL = "withdrawal"
+REPORT_HIDDEN = "report_hidden"
+DIRECTIVE = "directive"
+CERTIFICATE = "certificate"
+INSTITUTION = "institution"
+PATIENT_STEPS = "patient_steps"
+
+
+def withdrawal(of: Prepared) -> Act:
+    """A report that its institution took back."""
+    key = of.identity_key
+    first = key.identifier if isinstance(key, PatientToken) else key
+    return Act(
+        WITHDRAWAL,
+        (of.institution, first, of.identity_system, of.derived, astuple(of.order), of.status, of.digest, of.document),
+    )
+
+
+def report_hidden(report_id: bytes, *, hidden: bool) -> Act:
+    """A report that an administrator hid, or showed again."""
+    return Act(REPORT_HIDDEN, (report_id, hidden))
+
+
+def directive(given: Directive, patient: Sequence[bytes], said: Demographics) -> Act:
+    """What a patient decided, or took back."""
+    identifiers = tuple(each.identifier for each in patient if isinstance(each, PatientToken))
+    return Act(DIRECTIVE, (astuple(given), identifiers, astuple(said)))
+
+
+def certificate(row: CertificateRow) -> Act:
+    """A certificate that was issued or revoked."""
+    return Act(CERTIFICATE, astuple(row))
+
+
+def institution(known: Institution) -> Act:
+    """An institution as it stands: added, changed, suspended or not any more."""
+    return Act(INSTITUTION, astuple(known))
+
+
+def patient_steps(steps: Iterable[PatientStep]) -> Act:
+    """Steps by which an administrator joined or parted records, in the order in which they were kept."""
+    return Act(PATIENT_STEPS, tuple(astuple(each) for each in steps))

@@ -92,5 +92,12 @@ fuzz: install ## Fuzz every method and the intake for longer, with new examples 
 bench-memory: install ## Memory of the server after 100,000 reports (takes minutes)
 	$(BIN)/python -m tests.bench --memory
 
+.PHONY: failover pooler
+failover: install ## Kill the PostgreSQL primary under load and promote its standby, ten times (2 minutes; HUTONG_FAILOVERS=)
+	HUTONG_FAILOVERS=$${HUTONG_FAILOVERS:-10} $(BIN)/python -m pytest tests/e2e/test_failover.py -s -q
+
+pooler: install packages ## The whole store suite through a real pgbouncer (minutes)
+	HUTONG_TEST_BACKENDS=pgbouncer $(BIN)/python -m pytest tests/store -q
+
 clean: ## Remove what was made
 	rm -rf $(VENV) build var dist

@@ -44,9 +44,19 @@ def programs() -> Path:
 class PostgresqlServer:
     """A running server. Call stop() at the end."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, tracing: Sequence[str] = ()) -> None:
-        """`settings`: postgresql.conf settings beside the tests' own. `tracing`: a command that runs the server."""
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        tracing: Sequence[str] = (),
+        standby_of: "PostgresqlServer | None" = None,
+    ) -> None:
+        """`settings`: postgresql.conf settings beside the tests' own. `tracing`: a command that runs the server.
+
+        `standby_of`: begins as a copy of that server, and follows it (streaming replication).
+        """
         self._tracing = tracing
+        self._primary = standby_of
         self._binaries = programs()
         # Socket paths must be short, and another user must get there: not below the tests' own directory.
         self.directory = Path(tempfile.mkdtemp(prefix="hutong-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
@@ -73,6 +83,11 @@ class PostgresqlServer:
         if self._user is not None:
             os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
             self._make_reachable()
+        if self._primary is not None:
+            source = f"{self._primary.conninfo('postgres')} application_name=standby"
+            copying = ("--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf")
+            self._run("pg_basebackup", *copying, "-d", source, "-D", str(self._cluster))
+            return
         arguments = ("--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres")
         self._run("initdb", *arguments, "-D", str(self._cluster))
 
@@ -158,9 +173,23 @@ class PostgresqlServer:
         self._end(signal.SIGQUIT)
         self._process = self._start()
 
+    def kill(self) -> None:
+        """Kills every process of it, as when the machine loses its power."""
+        postmaster = int((self._cluster / "postmaster.pid").read_text().splitlines()[0])
+        own = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for each in (postmaster, *map(int, own)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self._process.wait()
+
+    def promote(self) -> None:
+        """Makes a standby a primary; returns when it is one."""
+        self._run("pg_ctl", "promote", "--wait", "-D", str(self._cluster))
+
     def stop(self) -> None:
         """Stops and removes everything."""
-        self._end(signal.SIGINT)
+        if self._process.poll() is None:
+            self._end(signal.SIGINT)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _end(self, how: signal.Signals) -> None:

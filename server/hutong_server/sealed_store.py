@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hutong_server.domain.report import Instant
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import Ledger
+from hutong_server.store.replica import Replica
 from hutong_server.store.sessions import Timeouts
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.first_keys import NoFirstKeys, begin, first_key
@@ -28,6 +29,16 @@ def open_sealed(
     """
     ring = KeyRing(settings.kek, clock)
     times = timeouts_of(settings) if timeout_ms is None else Timeouts.of(timeout_ms)
+    replica = None
+    if settings.database_replica_url:
+        replica = Replica(
+            settings.database_replica_url,
+            ring.sealer,
+            settings.replica_lag_seconds,
+            pool_size=settings.worker_threads,
+            timeouts=times,
+            prepared=settings.prepared_statements,
+        )
     store = open_store(
         settings.database_url,
         ring.sealer,
@@ -37,6 +48,7 @@ def open_sealed(
         timeout_ms=times.statement,
         timeouts=times,
         prepared=settings.prepared_statements,
+        replica=replica,
     )
     store.use_tokens(ring.tokens)
     ring.attach(store)

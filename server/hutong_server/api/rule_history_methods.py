@@ -148,7 +148,9 @@ class RuleHistoryMethods:
         book, listed = parts.rules.book, f"unmapped:{institution}"
         opened = self._pages.open(listed, caller.institution, request.page_token)
         after = (-int(opened[0]), bytes.fromhex(opened[1])) if opened else (-(1 << 62), b"")
-        found = await parts.read(lambda reader: list_unmapped(reader, book, parts.tokens, institution))
+        found = await parts.run(
+            lambda: parts.store.read_late(lambda reader: list_unmapped(reader, book, parts.tokens, institution))
+        )
         rest = [row for row in found.codes if (-row.occurrences, row.code_key) > after]
         response = catalog_service_pb2.ListUnmappedCodesResponse(unmapped_per_mille=found.per_mille)
         for row in rest[:size]:

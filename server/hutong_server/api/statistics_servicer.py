@@ -55,7 +55,7 @@ class StatisticsServicer(statistics_service_pb2_grpc.StatisticsServiceServicer):
         book = parts.rules.book
 
         def answer() -> statistics_service_pb2.GetStatisticsResponse:
-            found = parts.store.read(lambda reader: get_statistics(ask, reader))
+            found = parts.store.read_late(lambda reader: get_statistics(ask, reader))
             grounds_only = Grouping.GROUND in ask.by or bool(ask.filter.ground)
             response = statistics_out(found, ask.by, book, grounds_only=grounds_only)
             if found.after:

@@ -22,6 +22,7 @@ from hutong_server.store.base_catalog import CatalogRow as CatalogRow
 from hutong_server.store.base_certificates import CertificateReader, CertificateWriter
 from hutong_server.store.base_decisions import DecisionReader, DecisionWriter
 from hutong_server.store.base_housekeeping import HousekeepingReader, HousekeepingWriter
+from hutong_server.store.base_late import LateReader as LateReader
 from hutong_server.store.base_notices import NoticeReader, NoticeWriter
 from hutong_server.store.base_records import AccessRecord as AccessRecord
 from hutong_server.store.base_records import DataKey as DataKey
@@ -245,6 +246,9 @@ class Store(Protocol):
 
     def read(self, job: Callable[[Reader], T]) -> T:
         """Runs a read job in the calling thread, in one read transaction."""
+
+    def read_late(self, job: Callable[[LateReader], T]) -> T:
+        """As read, of a standby where there is one that is not too far behind; else of the store itself."""
 
     def submit(self, job: Callable[[Writer], T]) -> "Future[T]":
         """Queues a write job; the future resolves after the commit that made it durable, or with the job's exception.

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hutong_server.store.base import Ledger, Question, Reader, Sealer, StoreUnavailable, Tokens, Writer
+from hutong_server.store.base import LateReader, Ledger, Question, Reader, Sealer, StoreUnavailable, Tokens, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
+from hutong_server.store.replica import Replica, TooLate
 from hutong_server.store.sessions import BEGIN_WITH, Prepared, Timeouts
 from hutong_server.store.sql import SqlReader, SqlWriter
 from hutong_server.store.transaction import DRIVER_ERRORS
@@ -25,9 +27,17 @@ class SqlStore:
     """See Store. Made by open_store."""
 
     def __init__(
-        self, engine: Engine, sealer: Sealer, *, lanes: int, queue_limit: int, ledger: Ledger | None = None
+        self,
+        engine: Engine,
+        sealer: Sealer,
+        *,
+        lanes: int,
+        queue_limit: int,
+        ledger: Ledger | None = None,
+        replica: Replica | None = None,
     ) -> None:
         self._engine = engine
+        self._replica = replica
         self._database = engine.dialect.name
         self._sealer = sealer
         self._ledger = ledger
@@ -56,6 +66,13 @@ class SqlStore:
             return self._read(job)
         except DRIVER_ERRORS as error:
             raise StoreUnavailable(f"the database refused a read ({type(error).__name__})") from None
+
+    def read_late(self, job: Callable[[LateReader], T]) -> T:
+        """See Store."""
+        if self._replica is not None:
+            with suppress(TooLate):
+                return self._replica.read(job)
+        return self.read(job)
 
     def _read(self, job: Callable[[Reader], T]) -> T:
         pooled = self._connected()
@@ -102,6 +119,8 @@ class SqlStore:
         if self._ledger is not None:
             self._ledger.close()
         self._closed = True
+        if self._replica is not None:
+            self._replica.close()
         self._engine.dispose()
 
     def _connected(self) -> PoolProxiedConnection:
@@ -136,6 +155,7 @@ def open_store(
     timeouts: Timeouts | None = None,
     prepared: Prepared = "auto",
     ledger: Ledger | None = None,
+    replica: Replica | None = None,
 ) -> SqlStore:
     """Opens the store at a database URL whose schema is in place (see migrations).
 
@@ -143,6 +163,7 @@ def open_store(
     `queue_limit`: write jobs that may wait; more raise StoreOverloaded. `timeout_ms`: a statement's, and a lock's.
     `timeouts`: PostgreSQL's, one by one. `prepared`: whether statements are prepared; "auto": unless behind a pooler.
     `ledger`: makes every access record a leaf of a log; without it, records stand outside and verify as such.
+    `replica`: asked for what may lag.
     Raises UnsafeSettings when a commit could be lost, StoreUnavailable when the database does not answer.
     """
     engine = make_engine(url, pool_size=pool_size, timeout_ms=timeout_ms, timeouts=timeouts, prepared=prepared)
@@ -150,4 +171,4 @@ def open_store(
         engine.raw_connection().close()
     except _NO_CONNECTION as error:
         raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
-    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit, ledger=ledger)
+    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit, ledger=ledger, replica=replica)

@@ -7,7 +7,7 @@ from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Instant
 from hutong_server.domain.statistics import Counts
-from hutong_server.store.base import Reader
+from hutong_server.store.base import LateReader
 from hutong_server.usecases.institutions import OPERATOR
 from hutong_server.usecases.statistics_plan import Grouping, StatisticsFilter, invalid, page, planned
 
@@ -46,7 +46,7 @@ class Statistics:
     """0: nothing was counted yet."""
 
 
-def get_statistics(ask: GetStatistics, reader: Reader) -> Statistics:
+def get_statistics(ask: GetStatistics, reader: LateReader) -> Statistics:
     """Counts by group. Raises HutongError as seen_by and planned do."""
     wanted = seen_by(ask.caller, ask.filter, ask.by)
     query = planned(wanted, ask.by)

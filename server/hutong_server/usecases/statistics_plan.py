@@ -9,7 +9,7 @@ from enum import StrEnum
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Issue, Severity
 from hutong_server.domain.statistics import Counts
-from hutong_server.store.base import Reader
+from hutong_server.store.base import LateReader
 from hutong_server.store.base_statistics import COLUMNS, CUBOIDS, DIMENSIONS, FINEST, MONTHLY, CountQuery
 
 MAX_DAYS = 400
@@ -80,7 +80,7 @@ def planned(wanted: StatisticsFilter, by: Sequence[Grouping]) -> CountQuery:
     return CountQuery(cuboid, periods, days, equal, columns)
 
 
-def page(query: CountQuery, wanted: StatisticsFilter, reader: Reader) -> list[tuple[tuple[str, ...], Counts]]:
+def page(query: CountQuery, wanted: StatisticsFilter, reader: LateReader) -> list[tuple[tuple[str, ...], Counts]]:
     """The groups of a question, up to its limit.
 
     Of a large roll-up the first grouping's values are read a few at a time, until the page is full: it costs what is

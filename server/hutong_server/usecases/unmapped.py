@@ -8,7 +8,7 @@ from hutong_server.domain.mapping import ANY, code_key
 from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.domain.unmapped import LONGEST, PATIENTS, UnmappedResult
-from hutong_server.store.base import Reader, Tokens, Writer
+from hutong_server.store.base import LateReader, Tokens, Writer
 from hutong_server.store.base_unmapped import UnmappedRow
 
 LOCK = b"unmapped"
@@ -133,7 +133,7 @@ class Unmapped:
     """By institution: the share of all results that are unmapped."""
 
 
-def list_unmapped(reader: Reader, book: RuleBook, tokens: Tokens, institution: str = "") -> Unmapped:
+def list_unmapped(reader: LateReader, book: RuleBook, tokens: Tokens, institution: str = "") -> Unmapped:
     """All that is unmapped under the rules in force, of one institution or of all."""
     rows = [row for row in reader.unmapped_codes(institution) if not _mapped_by_now(row, book)]
     if any(not row.code for row in rows):

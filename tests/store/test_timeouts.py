@@ -1,0 +1,69 @@
+"""What may take how long in PostgreSQL: statements, waits for locks, transactions in which nothing happens."""
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from hutong_server.store.base import StoreUnavailable, Writer
+from hutong_server.store.sessions import Timeouts
+from hutong_server.store.sql_store import SqlStore, open_store
+from hutong_server.trust.sealing import AesGcmSealer
+
+from tests.conftest import MakeStoreUrl
+from tests.postgresql import PostgresqlServer
+from tests.store.rows import write
+from tests.store.test_lanes import put_feed
+
+LOCK = b"held by somebody"
+
+
+@pytest.fixture(scope="module")
+def url(make_store_url: MakeStoreUrl) -> str:
+    return make_store_url("postgresql")
+
+
+@pytest.fixture
+def store(url: str, sealer: AesGcmSealer) -> Iterator[SqlStore]:
+    opened = open_store(url, sealer, lanes=1, timeouts=Timeouts(statement=400, lock=150, idle=300))
+    yield opened
+    opened.close()
+
+
+def test_others_are_derived() -> None:
+    derived = Timeouts.of(2000)
+    assert derived == Timeouts(statement=2000, lock=1500, idle=10_000)
+    assert Timeouts.of(600_000).idle > 600_000
+
+
+def test_a_statement_is_ended_and_the_store_goes_on(store: SqlStore) -> None:
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="QueryCanceled"):
+        store.read(lambda reader: reader.command("SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
+    assert time.monotonic() - began < 5
+    store.read(lambda reader: reader.ping())
+
+
+def test_a_wait_for_a_lock_is_ended_before_a_statement(store: SqlStore, url: str, postgresql: PostgresqlServer) -> None:
+    with psycopg.connect(postgresql.conninfo(postgresql.database(url)), autocommit=True) as holder:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE feed_status")
+        with pytest.raises(StoreUnavailable, match="LockNotAvailable"):
+            write(store, put_feed("one"))
+        holder.execute("ROLLBACK")
+    assert write(store, put_feed("one")) == "one"
+
+
+def test_a_transaction_in_which_nothing_happens_lets_go_of_its_locks(store: SqlStore) -> None:
+    runs = 0
+
+    def stands_still(writer: Writer) -> str:
+        nonlocal runs
+        runs += 1
+        writer.lock([LOCK])
+        if runs == 1:
+            time.sleep(0.6)
+        return put_feed("two")(writer)
+
+    assert write(store, stands_still) == "two"
+    assert runs == 2

@@ -1,12 +1,13 @@
 """Reports: rows, versions, identities."""
 
+import zlib
 from dataclasses import replace
 
 import pytest
 from hutong_server.domain.report import VersionKey
 from hutong_server.store import tables
 from hutong_server.store.base import Identity, ReportFilter, Store, StoreUnavailable, VersionHead
-from hutong_server.store.packing import compress, pack, version_context
+from hutong_server.store.packing import pack, version_context
 from hutong_server.store.sql import SqlWriter
 from hutong_server.store.statements import Statement
 from sqlalchemy import bindparam, update
@@ -68,7 +69,7 @@ def test_a_row_of_before_opens(store: Store, fields: int) -> None:
     names = ("status", "withdrawn", "disputed", "effective", "issued", "received", "specialty", "has_images")
     results = tuple(each[:14] for each in row.results)
     rest = (results, row.details, row.header, row.categories, row.codes, row.parts)
-    body = compress(pack((*(getattr(row, name) for name in names), *rest)[:fields]))
+    body = zlib.compress(pack((*(getattr(row, name) for name in names), *rest)[:fields]))
     context = version_context(b"report", row.patient_key, row.report_id, row.version, row.institution)
 
     def put(writer: SqlWriter) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select
 
 from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import PatientKey
-from hutong_server.store import tables
+from hutong_server.store import compact, tables
 from hutong_server.store.base import SealBroken, VersionHead
 from hutong_server.store.certificate_tables import certificate
 from hutong_server.store.consent import REVIEWED, entry_of
@@ -87,7 +87,16 @@ _CONSENT = Statement(
         as_bytes(_entry.body),
     ).order_by(_entry.patient_key, _entry.entry_id)
 )
-UNREADABLE = (SealBroken, ValueError, TypeError, AttributeError, OverflowError, zlib.error)
+UNREADABLE: tuple[type[Exception], ...] = (
+    SealBroken,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    IndexError,
+    zlib.error,
+    *compact.UNREADABLE,
+)
 """What opening raises for what was put there by hand."""
 
 

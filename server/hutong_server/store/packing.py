@@ -12,6 +12,7 @@ import msgpack
 
 from hutong_server.domain.person import Demographics, PatientKey
 from hutong_server.domain.report import VersionKey
+from hutong_server.store import compact
 
 KEY_SIZE = 16
 
@@ -71,11 +72,18 @@ def part_keys(joined: bytes) -> tuple[bytes, ...]:
     return tuple(joined[i : i + KEY_SIZE] for i in range(0, len(joined), KEY_SIZE))
 
 
-def compress(plain: bytes) -> bytes:
-    """Makes smaller what is long and regular, before it is sealed."""
-    return zlib.compress(plain, 6)
-
-
 def decompress(packed: bytes) -> bytes:
-    """What was compressed, byte for byte."""
+    """What was compressed before compact.py, byte for byte."""
     return zlib.decompress(packed)
+
+
+def pack_document(document: bytes) -> bytes:
+    """A document, made small before it is sealed."""
+    return compact.packed_folded(compact.DOCUMENT, document)
+
+
+def unpack_document(packed: bytes) -> bytes:
+    """A document, byte for byte. Raises as compact.opened_folded, and zlib.error."""
+    if packed[0] > compact.LAST:
+        return decompress(packed)
+    return compact.opened_folded(compact.DOCUMENT, packed)

@@ -4,9 +4,9 @@ The facts are what is judged, of every report of a chart; the details are what a
 are shown. The facts of a result without its times and number are one string of bytes, the same for all results that
 are alike, so what it means is looked up and not read again.
 
-The form: 2 | length of the packed facts (4 bytes) | packed facts | packed details. The details are packed with the
-facts as their dictionary, for both speak of the same codes and names. Bodies of before (one packed part) begin with
-another byte, and open as well.
+The form: 3 | length of the packed facts (4 bytes) | packed facts | packed details, each as compact.py packs it.
+Bodies of form 2 hold zlib streams, the details with the facts as their dictionary; those of before it (one packed
+part) begin with another byte. They open as well, and are written anew when their row changes.
 """
 
 import zlib
@@ -18,10 +18,12 @@ from hutong_server.domain.memory import Memory
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import ResultFacts
 from hutong_server.domain.results import Results, Shape, When, shape_of
+from hutong_server.store import compact
 from hutong_server.store.base import StoredReport
-from hutong_server.store.packing import compress, decompress, pack, unpack
+from hutong_server.store.packing import decompress, pack, unpack
 
-_FORM = 2
+_FORM = 3
+_FORM_OF_BEFORE = 2
 _START = 5
 
 _FACTS: Callable[[Any], ResultFacts] = partial(tuple.__new__, ResultFacts)
@@ -35,10 +37,18 @@ _SHAPES: Memory[bytes, Shape] = Memory(20_000)
 
 def packed(row: StoredReport) -> bytes:
     """What a row says, in bytes."""
+    facts = compact.packed(compact.FACTS, facts_of(row))
+    return b"".join(
+        (bytes((_FORM,)), len(facts).to_bytes(4, "big"), facts, compact.packed(compact.DETAILS, details_of(row)))
+    )
+
+
+def facts_of(row: StoredReport) -> bytes:
+    """What is judged."""
     results = row.results
     called = (*row.parts, *[()] * (len(results) - len(row.parts)))
     times = [each[3:6] if each.latest is None else (*each[3:6], each.latest) for each in results]
-    facts = pack(
+    return pack(
         (
             row.status,
             row.withdrawn,
@@ -56,25 +66,21 @@ def packed(row: StoredReport) -> bytes:
             _numbers([each.ordinal for each in results]),
         )
     )
-    first = compress(facts)
-    details = zlib.compressobj(6, zdict=facts)
-    return b"".join(
-        (
-            bytes((_FORM,)),
-            len(first).to_bytes(4, "big"),
-            first,
-            details.compress(pack(tuple(row.details))),
-            details.flush(),
-        )
-    )
+
+
+def details_of(row: StoredReport) -> bytes:
+    """What a reader sees."""
+    return pack(tuple(row.details))
 
 
 def opened(key: PatientKey, report_id: bytes, institution: str, version: int, body: bytes) -> StoredReport:
     """The row of a body."""
-    if body[0] != _FORM:
+    form = body[0]
+    if form not in (_FORM, _FORM_OF_BEFORE):
         return _of_before(key, report_id, institution, version, body)
     end = _START + int.from_bytes(body[1:_START], "big")
-    plain = decompress(body[_START:end])
+    packed_facts = body[_START:end]
+    plain = compact.opened(compact.FACTS, packed_facts) if form == _FORM else decompress(packed_facts)
     *first, header, categories, codes, times, alike, ordinals = unpack(plain)
     known = _SHAPES
     shapes = tuple([known.get(each) or _shape(each) for each in alike])
@@ -85,7 +91,7 @@ def opened(key: PatientKey, report_id: bytes, institution: str, version: int, bo
         version,
         *first,
         Results(shapes, _times(times), ordinals or range(len(shapes))),
-        Details(body[end:], plain),
+        Details(body[end:], b"" if form == _FORM else plain),
         header,
         categories,
         codes,
@@ -99,14 +105,17 @@ class Details(Sequence[bytes]):
     __slots__ = ("_opened", "_packed", "_words")
 
     def __init__(self, packed: bytes, words: bytes) -> None:
-        """`words`: the dictionary."""
+        """`words`: the dictionary of form 2, else empty."""
         self._packed, self._words = packed, words
         self._opened: tuple[bytes, ...] | None = None
 
     def _all(self) -> tuple[bytes, ...]:
         known = self._opened
         if known is None:
-            known = unpack(zlib.decompressobj(zdict=self._words).decompress(self._packed))
+            words, closed = self._words, self._packed
+            known = unpack(
+                zlib.decompressobj(zdict=words).decompress(closed) if words else compact.opened(compact.DETAILS, closed)
+            )
             self._opened = known
         return known
 

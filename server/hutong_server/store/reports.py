@@ -8,14 +8,14 @@ from hutong_server.domain.person import PatientKey
 from hutong_server.store import tables
 from hutong_server.store.base import Identity, ReportFilter, ReportVersion, StoredReport, VersionHead
 from hutong_server.store.packing import (
-    compress,
-    decompress,
     join_keys,
     pack,
+    pack_document,
     pack_order,
     part_keys,
     sealed_context,
     unpack,
+    unpack_document,
     unpack_order,
     version_context,
 )
@@ -146,7 +146,7 @@ def put_version(tx: Transaction, version: ReportVersion) -> None:
         version=version.version,
         head=sealed(_HEAD, pack(head)),
         images=sealed(_IMAGES, version.images),
-        document=sealed(_DOCUMENT, compress(version.document)),
+        document=sealed(_DOCUMENT, pack_document(version.document)),
         institution=version.institution,
     )
 
@@ -161,7 +161,7 @@ def document(tx: Transaction, key: PatientKey, report_id: bytes, version: int) -
     def unsealed(place: bytes, sealed: bytes) -> bytes:
         return tx.sealer.open(sealed, sealed_context(sealed, place, key, report_id, version, institution))
 
-    return decompress(unsealed(_DOCUMENT, compressed)), unsealed(_IMAGES, images)
+    return unpack_document(unsealed(_DOCUMENT, compressed)), unsealed(_IMAGES, images)
 
 
 def versions(tx: Transaction, key: PatientKey, report_id: bytes) -> list[VersionHead]:

@@ -120,6 +120,10 @@ class Reader(
     def consent(self, keys: Sequence[PatientKey]) -> tuple[list[Directive], list[Opening]]:
         """Directives and openings under these keys, in force or not, any order. One indexed range read."""
 
+    def look_at_nobodys_consent(self) -> None:
+        """Opens a directive that is nobody's, as consent() opens a patient's: it takes as long. In the same way
+        persons() opens a record of nobody where there is none."""
+
     def opening(self, key: PatientKey, opening_id: bytes) -> Opening | None: ...
     def openings(self, after: tuple[Instant, bytes] | None, limit: int, *, closed: bool = False) -> list[Opening]:
         """Openings that wait for a review, and with `closed` all, oldest first; `after` is (opened_at, id)."""

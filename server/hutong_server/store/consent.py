@@ -3,6 +3,7 @@
 An entry's kind stands in clear, so that open reviews are found; what it says is sealed under patient key and id.
 """
 
+import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, func, or_, select, tuple_
@@ -10,6 +11,7 @@ from sqlalchemy import bindparam, func, or_, select, tuple_
 from hutong_server.domain.consent import Directive, Effect, Opening, Scope
 from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import Instant
+from hutong_server.store.base import SealBroken
 from hutong_server.store.consent_tables import consent_entry
 from hutong_server.store.packing import pack, unpack
 from hutong_server.store.statements import Statement, StatementOver, upsert
@@ -48,6 +50,20 @@ def consent(tx: Transaction, keys: Sequence[PatientKey]) -> tuple[list[Directive
         else:
             openings.append(_opening(tx, row))
     return directives, openings
+
+
+def nobodys(tx: Transaction) -> None:
+    """See Reader.look_at_nobodys_consent."""
+    try:
+        _directive(tx, tx.decoys.row(DIRECTIVE, lambda: _made(tx)))
+    except SealBroken:
+        tx.decoys.forget()
+
+
+def _made(tx: Transaction) -> Row:
+    key, entry_id = secrets.token_bytes(16), secrets.token_bytes(16)
+    body = (Effect.WITHHOLD.value, Scope.EVERYTHING.value, "", 0, None, "", "", None)
+    return key, entry_id, DIRECTIVE, 0, tx.sealer.seal(pack(body), context(DIRECTIVE, key, entry_id))
 
 
 def entry_of(tx: Transaction, row: Row) -> Directive | Opening:

@@ -1,5 +1,6 @@
 """The patient index: records, the tokens that lead to them, and the persons that are answered together."""
 
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy import bindparam, func, select, update
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
-from hutong_server.store.base import PatientRecordRow
+from hutong_server.store.base import PatientRecordRow, SealBroken
 from hutong_server.store.keys import names_of, put_tokens
 from hutong_server.store.keys import remove_tokens as forget_tokens
 from hutong_server.store.packing import pack, pack_demographics, unpack, unpack_demographics
@@ -57,7 +58,24 @@ _MOVE = Statement(update(tables.patient).where(_patient.key == bindparam("of_key
 
 def persons(tx: Transaction, tokens: Sequence[bytes]) -> list[Person]:
     """See Reader."""
-    return _persons(tx, tx.rows_over(_PERSONS, sorted({name for token in tokens for name in names_of(token)})))
+    found = _persons(tx, tx.rows_over(_PERSONS, sorted({name for token in tokens for name in names_of(token)})))
+    if not found:
+        _look_at_nobody(tx)
+    return found
+
+
+def _look_at_nobody(tx: Transaction) -> None:
+    """What would be done for a person of one record."""
+    try:
+        _persons(tx, [tx.decoys.row("patient", lambda: _nobody(tx))])
+    except SealBroken:
+        tx.decoys.forget()
+
+
+def _nobody(tx: Transaction) -> Row:
+    key = secrets.token_bytes(16)
+    said = Demographics(("无此人",), "1900-01-01", "female")
+    return key, key, tx.sealer.seal(pack(pack_demographics(said)), _PATIENT + key)
 
 
 def person_of(tx: Transaction, key: PatientKey) -> Person | None:

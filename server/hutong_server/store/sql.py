@@ -30,7 +30,7 @@ from hutong_server.store import unmapped as _unmapped
 from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Sealer, StoreUnavailable
 from hutong_server.store.base_acts import Act
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
-from hutong_server.store.sessions import watch_commits
+from hutong_server.store.sessions import Session, watch_commits
 from hutong_server.store.transaction import Transaction
 
 __all__ = ["SqlReader", "SqlWriter"]
@@ -79,6 +79,7 @@ class SqlReader(Transaction):
     held_count = _held.held_count
     held_report = _held.held_report
     consent = _consent.consent
+    look_at_nobodys_consent = _consent.nobodys
     opening = _consent.opening
     openings = _consent.openings
     openings_waiting = _consent.openings_waiting
@@ -134,9 +135,14 @@ class SqlWriter(SqlReader):
     __slots__ = ("_at", "_ledger", "_log", "_plain", "_untouched", "pending", "waiting")
 
     def __init__(
-        self, connection: Any, database: str, sealer: Sealer, ledger: Ledger | None = None, begin_with: str = ""
+        self,
+        connection: Any,
+        database: str,
+        sealer: Sealer,
+        ledger: Ledger | None = None,
+        session: Session = Session(),  # noqa: B008  immutable
     ) -> None:
-        super().__init__(connection, database, sealer, begin_with)
+        super().__init__(connection, database, sealer, session)
         if database == "postgresql":
             self._warnings = watch_commits(connection)
         self._ledger = ledger

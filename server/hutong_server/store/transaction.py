@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 
 from hutong_server.store.base import PatientToken, Sealer, Tokens
+from hutong_server.store.decoys import Decoys
+from hutong_server.store.sessions import Session
 from hutong_server.store.statements import Statement, StatementOver
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error)
@@ -40,18 +42,22 @@ class Transaction:
         "_warnings",
         "connection",
         "database",
+        "decoys",
+        "distributed",
         "may_wait",
         "sealer",
         "tokens",
         "touched",
     )
 
-    def __init__(self, connection: Any, database: str, sealer: Sealer, begin_with: str = "") -> None:
-        """`begin_with`: what each transaction on this connection begins with (see sessions.begin)."""
-        self._begin_with = begin_with
+    def __init__(self, connection: Any, database: str, sealer: Sealer, session: Session = Session()) -> None:  # noqa: B008  immutable
+        """`session`: what sessions.begin says of the connection."""
+        self._begin_with = session.begin_with
+        self.distributed = session.distributed
         self._warnings: list[str] = []
         self.connection = connection
         self.database = database
+        self.decoys = Decoys()
         self.sealer = sealer
         self.tokens: Tokens | None = None
         """Makes anew the tokens that were kept in a sealed blob; None: they are as they were."""
@@ -102,6 +108,9 @@ class Transaction:
 
     def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:
         """All rows over a list of values, which may be empty or long."""
+        if self.distributed:
+            # Each value may stand on another machine: so many statements for one machine each, in one round trip.
+            return self.rows_of_many(statement.of(1), [{"v0": value} for value in values])
         found: list[Row] = []
         for start in range(0, len(values), CHUNK):
             part = values[start : start + CHUNK]

@@ -119,6 +119,9 @@ def pass_gate(
         _read(reader, tuple(_NOBODY for _ in visit.keys), only, (_NOBODY, report[1]) if report else None)
         return Passed((), basis, ((b"", -1, Withheld.CONSENT_WITHHELD.value),))
     stored = _read(reader, visit.keys, only, report)
+    if not stored and not directives:
+        # As long as for a patient who withholds everything: there, a directive was opened.
+        reader.look_at_nobodys_consent()
     if opening is not None or consent.open:
         return Passed(tuple(stored), basis, opening=opening, declared=declared)
     rows: list[StoredReport] = []

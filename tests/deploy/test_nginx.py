@@ -45,16 +45,17 @@ def test_nginx_takes_the_file(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def nginx(upstream: int) -> AsyncIterator[int]:
-    """Its port before what listens on another."""
+async def nginx(*upstreams: int) -> AsyncIterator[int]:
+    """Its port before what listens on others."""
     front = free_port()
     with tempfile.TemporaryDirectory(prefix="hutong-nginx-") as name:
         directory = Path(name)
         text = CONFIGURATION.read_text()
+        server = "        server 127.0.0.1:7444 max_fails=1 fail_timeout=1s;\n"
         for before, after in {
             "listen 7443 ": f"listen 127.0.0.1:{front} ",
             "listen 7445;": f"listen 127.0.0.1:{free_port()};",
-            "127.0.0.1:7444 ": f"127.0.0.1:{upstream} ",
+            server: "".join(server.replace("7444", str(port)) for port in upstreams),
             "/run/nginx-hutong.pid": str(directory / "pid"),
         }.items():
             assert text.count(before) == 1, before

@@ -58,7 +58,7 @@ class Replica:
 async def haproxy(
     directory: Path, *upstreams: int, changes: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncIterator[int]:
-    """Its port before what listens on others, with deploy/haproxy.cfg. `changes`: texts there and what takes their place."""
+    """Its port before what listens on others, with deploy/haproxy.cfg, in which `changes` are made."""
     front = free_port()
     text = HAPROXY_CONFIGURATION.read_text()
     for before, after in ((":7443", f"127.0.0.1:{front}"), (":7445", f"127.0.0.1:{free_port()}")):
@@ -73,8 +73,7 @@ async def haproxy(
         text = text.replace(before, after)
     changed = directory / "haproxy.cfg"
     changed.write_text(text)
-    with (directory / "haproxy.log").open("wb") as log:
-        process = subprocess.Popen([HAPROXY, "-db", "-f", changed], stdout=log, stderr=log)
+    process = _balancing(changed, directory / "haproxy.log")
     try:
         for _ in range(100):
             with socket.socket() as probe:
@@ -85,3 +84,8 @@ async def haproxy(
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _balancing(configuration: Path, log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("wb") as file:
+        return subprocess.Popen([HAPROXY, "-db", "-f", configuration], stdout=file, stderr=file)

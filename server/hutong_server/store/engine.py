@@ -15,7 +15,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from hutong_server.store.sessions import BEGIN_WITH, KEEPALIVE, Prepared, Timeouts, begin
+from hutong_server.store import bounded
+from hutong_server.store.sessions import KEEPALIVE, SESSION, Prepared, Timeouts, begin
 from hutong_server.store.sessions import UnsafeSettings as UnsafeSettings
 
 BUSY_MS = 2000
@@ -109,7 +110,7 @@ def _postgresql(target: URL, options: dict[str, Any], timeouts: Timeouts, prepar
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, record: Any) -> None:
-        record.info[BEGIN_WITH] = begin(connection, timeouts, prepared, standby=standby)
+        record.info[SESSION] = begin(connection, timeouts, prepared, standby=standby)
 
     return engine
 

@@ -7,6 +7,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Table
 
 from hutong_server.store.tables import BLOB, INSTANT, KEY, metadata
 
+OUTSIDE = b""
+"""In the distributed form, the log of the access records that stand outside of every log: null cannot be there."""
+
 ledger_log = Table(
     "ledger_log",
     metadata,

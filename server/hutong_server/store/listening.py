@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from hutong_server.store.engine import UnsafeSettings, make_engine
-from hutong_server.store.sessions import BEGIN_WITH
+from hutong_server.store.sessions import SESSION, Session
 from hutong_server.store.transaction import Transaction
 
 CHANNEL = "hutong_changes"
@@ -84,9 +84,9 @@ class Listening:
     def _connected(self) -> "psycopg.Connection[tuple[object, ...]]":
         pooled = make_engine(self._url, pooled=False).raw_connection()
         connection: psycopg.Connection[tuple[object, ...]] = pooled.driver_connection  # type: ignore[assignment]
-        shared = pooled.info.get(BEGIN_WITH)
+        session: Session = pooled.info[SESSION]
         pooled.detach()
-        if shared:
+        if session.begin_with:
             # The LISTEN would stay behind in a session of others, and its messages come to them.
             connection.close()
             raise UnsafeSettings("a pooler is between")

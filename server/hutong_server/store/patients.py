@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from hutong_server.domain.person import Demographics, PatientKey, Person
 from hutong_server.domain.report import Instant
-from hutong_server.store import tables
+from hutong_server.store import routed, tables
 from hutong_server.store.base import PatientRecordRow, SealBroken
 from hutong_server.store.keys import names_of, put_tokens
 from hutong_server.store.keys import remove_tokens as forget_tokens
@@ -58,7 +58,7 @@ _MOVE = Statement(update(tables.patient).where(_patient.key == bindparam("of_key
 
 def persons(tx: Transaction, tokens: Sequence[bytes]) -> list[Person]:
     """See Reader."""
-    found = _persons(tx, tx.rows_over(_PERSONS, sorted({name for token in tokens for name in names_of(token)})))
+    found = _persons(tx, _rows_under(tx, sorted({name for token in tokens for name in names_of(token)})))
     if not found:
         _look_at_nobody(tx)
     return found
@@ -80,8 +80,12 @@ def _nobody(tx: Transaction) -> Row:
 
 def person_of(tx: Transaction, key: PatientKey) -> Person | None:
     """See Reader."""
-    found = _persons(tx, tx.rows(_PERSON_OF, of_key=key))
+    found = _persons(tx, routed.person_rows_of(tx, key) if tx.distributed else tx.rows(_PERSON_OF, of_key=key))
     return found[0] if found else None
+
+
+def _rows_under(tx: Transaction, tokens: Sequence[bytes]) -> list[Row]:
+    return routed.person_rows(tx, tokens) if tx.distributed else tx.rows_over(_PERSONS, tokens)
 
 
 def _persons(tx: Transaction, rows: Sequence[Row]) -> list[Person]:
@@ -118,6 +122,9 @@ def open_patient(
 ) -> None:
     """See Writer. A record that is there already stays as it was opened."""
     sealed = tx.sealer.seal(pack(pack_demographics(demographics)), _PATIENT + key)
+    if tx.distributed:
+        # Before the row: one that is there already stays with its person.
+        routed.join(tx, key, (dict(tx.rows_over(_PERSON_KEYS, [key])) or {key: key})[key])
     tx.run(_OPEN, key=key, person=key, opened=at, demographics=sealed)
     add_tokens(tx, key, tokens)
 
@@ -136,10 +143,14 @@ def remove_tokens(tx: Transaction, key: PatientKey, tokens: Sequence[bytes]) -> 
 
 def members(tx: Transaction, keys: Sequence[PatientKey]) -> dict[PatientKey, PatientKey]:
     """Record → person, of every record of the persons to which these records belong."""
+    if tx.distributed:
+        return routed.members(tx, keys)
     persons = {person for _, person in tx.rows_over(_PERSON_KEYS, sorted(keys))}
     return dict(tx.rows_over(_MEMBER_KEYS, sorted(persons)))
 
 
 def move(tx: Transaction, key: PatientKey, person: PatientKey) -> None:
     """Lets a record be answered with this person."""
+    if tx.distributed:
+        routed.join(tx, key, person)
     tx.run(_MOVE, of_key=key, into=person)

@@ -53,6 +53,12 @@ _PROMPTS = Statement(
     .order_by(func.coalesce(tables.prompt.c.recorded, tables.prompt.c.at).desc())
 )
 
+_PROMPT_OF = Statement(
+    select(tables.prompt).where(
+        tables.prompt.c.patient_key == bindparam("of_key"), tables.prompt.c.prompt_id == bindparam("of_id")
+    )
+)
+
 
 def add_prompts(tx: Transaction, given: Sequence[Prompt]) -> list[bool]:
     """Adds prompts; which of them were there already, from a request that was sent before, and are not touched."""
@@ -73,7 +79,8 @@ def put_prompt(tx: Transaction, prompt: Prompt) -> None:
     if tx.rows(_ADD_PROMPT, **_columns(tx, prompt)):
         return
     tx.lock((prompt.prompt_id,))
-    former = next(each for each in prompts(tx, prompt.prompt_id) if each.patient_key == prompt.patient_key)
+    (row,) = tx.rows(_PROMPT_OF, of_key=prompt.patient_key or b"", of_id=prompt.prompt_id)
+    former = _prompt_of(tx, row)
     tx.run(_PUT_PROMPT, **_columns(tx, _merged(former, prompt)))
 
 

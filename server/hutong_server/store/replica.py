@@ -11,7 +11,7 @@ from hutong_server.store import unmapped as _unmapped
 from hutong_server.store.base import Sealer
 from hutong_server.store.base_late import LateReader
 from hutong_server.store.engine import UnsafeSettings, make_engine
-from hutong_server.store.sessions import BEGIN_WITH, Prepared, Timeouts
+from hutong_server.store.sessions import SESSION, Prepared, Timeouts
 from hutong_server.store.transaction import DRIVER_ERRORS, Transaction
 
 T = TypeVar("T")
@@ -75,8 +75,7 @@ class Replica:
         pooled = self._engine.raw_connection()
         ended = False
         try:
-            begin_with = pooled.info.get(BEGIN_WITH, "")
-            reader = LateSqlReader(pooled.driver_connection, "postgresql", self._sealer, begin_with)
+            reader = LateSqlReader(pooled.driver_connection, "postgresql", self._sealer, pooled.info[SESSION])
             reader.begin_read()
             behind = reader.behind()
             if behind is None or behind > self._bound:

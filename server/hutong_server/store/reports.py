@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import BindParameter, bindparam, delete, func, select, update
 
 from hutong_server.domain.person import PatientKey
-from hutong_server.store import tables
+from hutong_server.store import routed, tables
 from hutong_server.store.base import Identity, ReportFilter, ReportVersion, StoredReport, VersionHead
 from hutong_server.store.packing import (
     join_keys,
@@ -183,6 +183,9 @@ def identity(tx: Transaction, key: bytes) -> Identity | None:
 
 def identity_of(tx: Transaction, report_id: bytes) -> Identity | None:
     """See Reader."""
+    if tx.distributed:
+        key = routed.name_of(tx, report_id)
+        return None if key is None else identity(tx, key)
     row = tx.row(_IDENTITY_OF, of_id=report_id)
     return _identity_of(row) if row else None
 
@@ -204,6 +207,8 @@ def _identity_of(row: Row) -> Identity:
 
 def put_identity(tx: Transaction, identity: Identity) -> None:
     """See Writer."""
+    if tx.distributed:
+        routed.put_name(tx, identity.report_id, identity.key)
     tx.run(
         _PUT_IDENTITY,
         key=identity.key,

@@ -7,14 +7,14 @@ are not prepared. Such a pooler is found out by its process number, which is not
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 
 Prepared = Literal["auto", "on", "off"]
 
-BEGIN_WITH = "begin_with"
-"""Under which a pooled connection's notes hold what each of its transactions has to begin with."""
+SESSION = "session"
+"""Under which a pooled connection's notes hold its Session."""
 
 STANDBY = "PostgreSQL: this is a standby, which only reads; name the primary, or all hosts, of which it is found"
 
@@ -33,7 +33,8 @@ _DURABLE = {
     "synchronous_commit": ("on", "remote_apply"),
 }
 _ASK = (
-    "SELECT pg_backend_pid(), pg_is_in_recovery(), array_agg(name::text), array_agg(setting)"
+    "SELECT pg_backend_pid(), pg_is_in_recovery(), to_regclass('person_member') IS NOT NULL,"
+    " array_agg(name::text), array_agg(setting)"
     " FROM pg_catalog.pg_settings WHERE name = ANY(%s)"
 )
 _SET = "SELECT " + ", ".join(
@@ -44,6 +45,15 @@ _SET = "SELECT " + ", ".join(
 
 class UnsafeSettings(Exception):
     """The database would lose what it acknowledged, or cannot be used as asked. Says which setting, and no secret."""
+
+
+class Session(NamedTuple):
+    """What a transaction has to know of its connection."""
+
+    begin_with: str = ""
+    """What it begins with: mostly nothing."""
+    distributed: bool = False
+    """Whether the tables are distributed over several machines (distribution.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +77,13 @@ class Timeouts:
         return str(self.statement), str(self.lock), str(self.idle)
 
 
-def begin(connection: Any, timeouts: Timeouts, prepared: Prepared = "auto", *, standby: bool = False) -> str:
-    """Checks a session and sets it up. Returns what each of its transactions has to begin with, mostly nothing.
+def begin(connection: Any, timeouts: Timeouts, prepared: Prepared = "auto", *, standby: bool = False) -> Session:
+    """Checks a session and sets it up.
 
     `standby`: whether it is to be a standby's instead of a primary's. Raises UnsafeSettings when it could lose a
     commit, or is not what it should be.
     """
-    pid, recovering, names, found = connection.execute(_ASK, (list(_DURABLE),)).fetchone()
+    pid, recovering, distributed, names, found = connection.execute(_ASK, (list(_DURABLE),)).fetchone()
     if recovering and not standby:
         raise UnsafeSettings(STANDBY)
     settings = dict(zip(names, found, strict=True))
@@ -85,11 +95,12 @@ def begin(connection: Any, timeouts: Timeouts, prepared: Prepared = "auto", *, s
         connection.prepare_threshold = None
     if not shared:
         connection.execute(_SET, timeouts.as_texts)
-        return ""
+        return Session("", distributed)
     statement, lock, idle = timeouts.as_texts
-    return (
+    return Session(
         f"; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}"
-        f"; SET LOCAL idle_in_transaction_session_timeout = {idle}"
+        f"; SET LOCAL idle_in_transaction_session_timeout = {idle}",
+        distributed,
     )
 
 

@@ -12,7 +12,7 @@ from hutong_server.store.base import LateReader, Ledger, Question, Reader, Seale
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
 from hutong_server.store.replica import Replica, TooLate
-from hutong_server.store.sessions import BEGIN_WITH, Prepared, Timeouts
+from hutong_server.store.sessions import SESSION, Prepared, Session, Timeouts
 from hutong_server.store.sql import SqlReader, SqlWriter
 from hutong_server.store.transaction import DRIVER_ERRORS
 
@@ -77,8 +77,8 @@ class SqlStore:
     def _read(self, job: Callable[[Reader], T]) -> T:
         pooled = self._connected()
         try:
-            begin_with = pooled.info.get(BEGIN_WITH, "")
-            reader = SqlReader(pooled.driver_connection, self._database, self._sealer, begin_with)
+            session: Session = pooled.info.get(SESSION, Session())
+            reader = SqlReader(pooled.driver_connection, self._database, self._sealer, session)
             reader.tokens = self._tokens
             reader.begin_read()
             value = job(reader)
@@ -136,10 +136,10 @@ class SqlStore:
 
     def _writer(self) -> SqlWriter:
         pooled = self._connected()
-        connection, begin_with = pooled.driver_connection, pooled.info.get(BEGIN_WITH, "")
+        connection, session = pooled.driver_connection, pooled.info.get(SESSION, Session())
         # A lane keeps its connection: it is none of the pool's.
         pooled.detach()
-        writer = SqlWriter(connection, self._database, self._sealer, self._ledger, begin_with)
+        writer = SqlWriter(connection, self._database, self._sealer, self._ledger, session)
         writer.tokens = self._tokens
         return writer
 

@@ -10,6 +10,7 @@ from hutong_server.store import tables
 from hutong_server.store.base import PatientStep
 from hutong_server.store.packing import pack, unpack
 from hutong_server.store.patients import members, move
+from hutong_server.store.routed import step_rows
 from hutong_server.store.statements import Statement, StatementOver, insert_new, upsert
 from hutong_server.store.transaction import Transaction
 
@@ -34,7 +35,8 @@ _FORGET_CONCERNED = Statement(delete(tables.patient_step_record).where(_concerns
 
 def steps(tx: Transaction, keys: Sequence[PatientKey]) -> list[PatientStep]:
     """See Reader."""
-    found = {row[0]: _opened(tx, *row) for row in tx.rows_over(_STEPS, keys)}
+    rows = step_rows(tx, keys) if tx.distributed else tx.rows_over(_STEPS, keys)
+    found = {row[0]: _opened(tx, *row) for row in rows}
     return sorted(found.values(), key=lambda step: (step.at, step.step_id), reverse=True)
 
 

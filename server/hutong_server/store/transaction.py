@@ -110,7 +110,7 @@ class Transaction:
         """All rows over a list of values, which may be empty or long."""
         if self.distributed:
             # Each value may stand on another machine: so many statements for one machine each, in one round trip.
-            return self.rows_of_many(statement.of(1), [{"v0": value} for value in values])
+            return self.rows_of_many(statement.of(1), [{"v0": value} for value in dict.fromkeys(values)])
         found: list[Row] = []
         for start in range(0, len(values), CHUNK):
             part = values[start : start + CHUNK]

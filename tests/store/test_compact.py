@@ -8,13 +8,15 @@ import pytest
 from hutong_client.city import City
 from hutong_server.domain.results import Results
 from hutong_server.store import compact, packing
-from hutong_server.store.base import StoredReport
+from hutong_server.store.base import LeafPlace, RecordedReport, Sealer, StoredReport
+from hutong_server.store.leaves import leaf_of
 from hutong_server.store.packing import pack, pack_document, unpack_document
 from hutong_server.store.report_body import details_of, facts_of, opened, packed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.store.rows import key, report
+from tests.store.ledgers import ledger_store, rows, seen, verified
+from tests.store.rows import NOW, key, report, write
 
 _HEX = st.text("0123456789abcdef", min_size=8, max_size=70)
 _TEXTS = st.one_of(
@@ -100,3 +102,26 @@ def _frame(number: int, kind: str) -> bytes:
     if number != compact.CURRENT:
         pytest.skip("packed with former dictionaries: give a frame of theirs here")
     return compact.packed(kind, b"hutong")[1:]
+
+
+def test_a_published_leaf_is_small_at_rest_and_the_same_leaf(store_url: str, sealer: Sealer) -> None:
+    report_id, patient = key(), key()
+    looked = seen(1, patient)
+    published = replace(
+        seen(0, patient),
+        method="PublishReport",
+        reports=(report_id,),
+        contents=(RecordedReport(report_id, 1, ("accepted",), bytes(range(32))),),
+    )
+    store = ledger_store(store_url, sealer)
+    write(store, lambda writer: writer.record(published))
+    write(store, lambda writer: writer.record(looked))
+    assert [access for _, access in store.read(lambda reader: reader.access_records())] == [published, looked]
+    assert verified(store).good
+    # Who publishes has not looked: the patient's list has the other access alone.
+    (listed,) = store.read(lambda reader: reader.accesses([patient], 0, LeafPlace(NOW * 2, b"\xff" * 16, 0), 9))
+    assert listed.access == looked
+    store.close()
+    sizes = [length for (length,) in rows(store_url, "SELECT length(body) FROM access_record ORDER BY record_id")]
+    assert sizes[0] < 0.6 * len(leaf_of(published))
+    assert rows(store_url, "SELECT count(*) FROM ledger_subject") == [(1,)]

@@ -8,7 +8,7 @@ from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import Leaf, LeafPlace
-from hutong_server.store.leaves import access_of
+from hutong_server.store.leaves import PUBLISHING, access_of, leaf_from_rest
 from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_tables import ledger_subject
 from hutong_server.store.statements import Statement
@@ -16,7 +16,6 @@ from hutong_server.store.transaction import Transaction
 
 _rec, _subject = tables.access_record.c, ledger_subject.c
 _place = (_subject.at, _subject.log_id, _subject.leaf_index)
-_PUBLISHING = "PublishReport"
 _PAGE = Statement(
     select(*_place, _rec.body)
     .select_from(
@@ -51,7 +50,7 @@ def accesses(tx: Transaction, keys: Sequence[PatientKey], since: Instant, before
             before_at=before.at,
             before_log=before.log_id,
             before_number=before.number,
-            publishing=_PUBLISHING,
+            publishing=PUBLISHING,
             limit=limit,
         )
         found |= {(at, bytes(log_id), number): sealed for at, log_id, number, sealed in rows}
@@ -59,7 +58,7 @@ def accesses(tx: Transaction, keys: Sequence[PatientKey], since: Instant, before
     return [
         Leaf(
             LeafPlace(at, log_id, number),
-            access_of(tx.sealer.open(found[at, log_id, number], leaf_context(log_id, number))),
+            access_of(leaf_from_rest(tx.sealer.open(found[at, log_id, number], leaf_context(log_id, number)))),
         )
         for at, log_id, number in newest
     ]

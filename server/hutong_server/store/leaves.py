@@ -7,8 +7,11 @@ everything is ASCII, empty fields are absent: one record has one form. Keys of p
 import json
 from typing import Any
 
+from hutong_server.store import compact
 from hutong_server.store.base import AccessRecord, RecordedReport
 
+PUBLISHING = "PublishReport"
+"""Method of the leaves that are most of a registry's: packed at rest, and in no patient's list of who looked."""
 _VERSION = 1
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _sorted = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
@@ -72,3 +75,13 @@ def access_of(leaf: bytes) -> AccessRecord:
         reason=read.get("reason", ""),
         detail=tuple(read.get("detail", ())),
     )
+
+
+def leaf_at_rest(method: str, leaf: bytes) -> bytes:
+    """A leaf as it is sealed. Its hash is over the leaf itself."""
+    return compact.packed_folded(compact.LEAF, leaf) if method == PUBLISHING else leaf
+
+
+def leaf_from_rest(kept: bytes) -> bytes:
+    """The leaf, byte for byte. Raises as compact.opened_folded."""
+    return compact.opened_folded(compact.LEAF, kept) if kept[0] <= compact.LAST else kept

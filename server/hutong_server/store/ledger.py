@@ -14,8 +14,8 @@ from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import ROOT_LOG, AccessRecord, Ledger, LedgerLog, SignedTree
 from hutong_server.store.base_acts import Act
-from hutong_server.store.leaves import canonical, leaf_of
-from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_root, ledger_subject
+from hutong_server.store.leaves import PUBLISHING, canonical, leaf_at_rest, leaf_of
+from hutong_server.store.ledger_tables import OUTSIDE, ledger_checkpoint, ledger_log, ledger_root, ledger_subject
 from hutong_server.store.packing import join_keys, pack
 from hutong_server.store.statements import Statement, insert
 from hutong_server.store.transaction import Transaction
@@ -75,8 +75,8 @@ def write_outside(tx: Transaction, pending: Sequence[Pending]) -> None:
     rows = []
     for access, leaf, _ in pending:
         keys = join_keys(access.patient_keys)
-        sealed = tx.sealer.seal(leaf, record_context(access.at, keys))
-        rows.append(_row(access, keys, sealed, None, None, None))
+        sealed = tx.sealer.seal(leaf_at_rest(access.method, leaf), record_context(access.at, keys))
+        rows.append(_row(access, keys, sealed, OUTSIDE if tx.distributed else None, None, None))
     tx.run_many(_RECORD, rows)
 
 
@@ -92,11 +92,12 @@ def write_leaves(tx: Transaction, ledger: Ledger, log: LedgerLog, pending: Seque
     for number, (access, leaf, _) in enumerate(pending, index):
         hashed = ledger.leaf_hash(leaf)
         hashes.append(hashed)
-        sealed = tx.sealer.seal(leaf, leaf_context(log_id, number))
+        sealed = tx.sealer.seal(leaf_at_rest(access.method, leaf), leaf_context(log_id, number))
         rows.append(_row(access, join_keys(access.patient_keys), sealed, log_id, number, hashed))
         subjects += [
             {"patient_key": key, "at": access.at, "log_id": log_id, "leaf_index": number}
             for key in dict.fromkeys(access.patient_keys)
+            if access.method != PUBLISHING
         ]
     tx.run_many(_RECORD, rows)
     tx.run_many(_SUBJECT, subjects)

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, func, not_, or_, select
 
 from hutong_server.domain.report import Instant
-from hutong_server.store import tables
+from hutong_server.store import compact, tables
 from hutong_server.store.base import ROOT_LOG, SealBroken
+from hutong_server.store.leaves import leaf_from_rest
 from hutong_server.store.ledger import leaf_context
-from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_root, ledger_subject
+from hutong_server.store.ledger_tables import OUTSIDE, ledger_checkpoint, ledger_log, ledger_root, ledger_subject
 from hutong_server.store.packing import part_keys
 from hutong_server.store.statements import Statement, as_bytes, as_number
 from hutong_server.store.transaction import Transaction
 
 _CHUNK = 500
+_UNREADABLE: tuple[type[Exception], ...] = (SealBroken, ValueError, IndexError, *compact.UNREADABLE)
 
 
 class LogState(NamedTuple):
@@ -88,6 +90,8 @@ _rec, _log, _tree, _subject = (
     ledger_checkpoint.c,
     ledger_subject.c,
 )
+is_outside = or_(_rec.log_id.is_(None), _rec.log_id == OUTSIDE)
+"""An access record of no log."""
 _LOGS = Statement(
     select(
         as_bytes(_log.log_id), as_number(_log.started), _log.ended, as_number(_log.cut), as_bytes(_log.cut_nodes)
@@ -141,7 +145,7 @@ _LISTED = Statement(
 _STRAY_LEAVES = Statement(
     select(func.count())
     .select_from(tables.access_record.outerjoin(ledger_log, _rec.log_id == _log.log_id))
-    .where(_rec.log_id.is_not(None), _log.log_id.is_(None))
+    .where(not_(is_outside), _log.log_id.is_(None))
 )
 _STRAY_TREES = Statement(
     select(func.count())
@@ -160,7 +164,7 @@ _STRAY_SUBJECTS = Statement(
 )
 _OUTSIDE = Statement(
     select(func.count()).where(
-        _rec.log_id.is_(None),
+        is_outside,
         _rec.at >= select(func.min(_log.started)).scalar_subquery(),
     )
 )
@@ -233,8 +237,8 @@ class SqlLedgerView:
 
     def _opened(self, sealed: bytes, log_id: bytes, index: int) -> bytes | None:
         try:
-            return self._tx.sealer.open(sealed, leaf_context(log_id, index))
-        except SealBroken:
+            return leaf_from_rest(self._tx.sealer.open(sealed, leaf_context(log_id, index)))
+        except _UNREADABLE:
             return None
 
     def _row(

@@ -14,7 +14,7 @@ from hutong_server.domain.person import PatientKey
 from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import AccessRecord, Prompt
-from hutong_server.store.leaves import access_of
+from hutong_server.store.leaves import access_of, leaf_from_rest
 from hutong_server.store.ledger import leaf_context, record_context
 from hutong_server.store.packing import pack, part_keys, unpack
 from hutong_server.store.statements import Statement, upsert
@@ -151,8 +151,8 @@ def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[t
     found = []
     for row in tx.rows(_RECORDS, after=after, limit=limit):
         number, at, method, institution, role, outcome, keys, sealed, log_id, index, _ = row
-        context = record_context(at, keys) if log_id is None else leaf_context(log_id, index)
-        plain = tx.sealer.open(sealed, context)
+        context = record_context(at, keys) if not log_id else leaf_context(log_id, index)
+        plain = leaf_from_rest(tx.sealer.open(sealed, context))
         if plain.startswith(b"{"):
             found.append((number, access_of(plain)))
             continue

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hutong_server.store.base import ROOT_LOG, AccessRecord
 from hutong_server.store.index_view import IndexView
-from hutong_server.store.leaves import access_of
+from hutong_server.store.leaves import PUBLISHING, access_of
 from hutong_server.store.ledger_view import LedgerView, LogState, StoredLeaf
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointVerifier
 from hutong_server.trust.consent_check import Decisions, consent_faults
@@ -255,6 +255,8 @@ def _leaf(log_id: bytes, stored: StoredLeaf, found: Verified) -> Sequence[Fault]
     said = (access.at, access.method, access.institution, access.role, access.outcome, access.patient_keys)
     names = ("at", "method", "institution", "role", "outcome", "patient_keys")
     differ = [name for name, one, other in zip(names, said, row, strict=False) if one != other]
-    if set(row.listed_for) != set(access.patient_keys):
+    # Publishes are in no list now; those of before are.
+    unlisted = access.method == PUBLISHING and not row.listed_for
+    if not unlisted and set(row.listed_for) != set(access.patient_keys):
         differ.append("the patient's list")
     return [Fault(log_id, stored.number, f"the index was changed: {', '.join(differ)}")] if differ else []

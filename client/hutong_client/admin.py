@@ -48,6 +48,13 @@ class AdminClient(RuleCalls):
         request = catalog.GetInstitutionRequest(code=code)
         return (await unary(self._catalog.GetInstitution, request, self.deadline)).institution
 
+    async def institution_overview(self, code: str) -> catalog.GetInstitutionResponse:
+        """One institution with its certificates and what is amiss in what it publishes. Raises NotFound.
+
+        For administrators of the operator and its own; others are told the institution alone.
+        """
+        return await unary(self._catalog.GetInstitution, catalog.GetInstitutionRequest(code=code), self.deadline)
+
     async def suspend_institution(
         self, code: str, *, scope: str, reason: str, since: datetime | None = None, lift: bool = False
     ) -> catalog.Institution:

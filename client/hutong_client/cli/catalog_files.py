@@ -52,14 +52,10 @@ def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Lan
     zh = language == "zh"
     if answer.changes and not dry_run and not answer.pending_id:
         # What was imported is counted; the dry run before it shows each.
-        counts = Counter((change.kind, change.change) for change in answer.changes)
-        summary = table("类别" if zh else "Kind", "变化" if zh else "Change", "数量" if zh else "Entries", numbers=(2,))
-        for (kind, number), entries in sorted(counts.items()):
-            label = enum_label(catalog.ChangeKind.DESCRIPTOR, number, language)
-            summary.add_row(cell(kind), cell(label, _STYLES.get(number, "")), str(entries))
-        console.print(summary)
+        _show_counts(answer, console, language)
     else:
         show_changes(answer.changes, answer.change_count, console, language)
+        _show_counts(answer, console, language)
     whole = ", ".join(f"{kind} {count}" for kind, count in sorted(answer.entries.items()))
     if whole:
         console.print(cell(("条目：" if zh else "Entries: ") + whole, "dim"))
@@ -71,6 +67,23 @@ def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Lan
     count = f"差异 {answer.change_count} 处" if zh else f"differences: {answer.change_count}"
     version = f"规则第 {answer.rules_version} 版" if zh else f"rules version {answer.rules_version}"
     console.print(Text(f"{count}；{done}；{version}" if zh else f"{count}; {done}; {version}", style="bold"))
+
+
+def _show_counts(answer: catalog.ImportCatalogResponse, console: Console, language: Language) -> None:
+    """How many entries of each kind are new, different, gone, and as they were."""
+    if answer.change_count > len(answer.changes) or not answer.stated:
+        return
+    counts = Counter((change.kind, change.change) for change in answer.changes)
+    zh = language == "zh"
+    labels = [enum_label(catalog.ChangeKind.DESCRIPTOR, number, language) for number in _STYLES]
+    summary = table("类别" if zh else "Kind", *labels, "未变" if zh else "unchanged", numbers=range(1, len(labels) + 2))
+    for kind in sorted({*answer.stated, *(kind for kind, _ in counts)}):
+        touched = counts[kind, catalog.CHANGE_KIND_ADDED] + counts[kind, catalog.CHANGE_KIND_CHANGED]
+        numbers = [
+            cell(str(counts[kind, number]), style if counts[kind, number] else "") for number, style in _STYLES.items()
+        ]
+        summary.add_row(cell(kind), *numbers, str(answer.stated.get(kind, 0) - touched))
+    console.print(summary)
 
 
 def show_changes(changes: Sequence[catalog.CatalogChange], count: int, console: Console, language: Language) -> None:

@@ -6,16 +6,20 @@ from typing import Annotated
 import typer
 from hutong.v1 import catalog_service_pb2 as catalog
 from hutong.v1 import report_pb2 as v1
+from hutong.v1 import statistics_service_pb2 as statistics
 from rich.console import Console
 from rich.text import Text
 
 from hutong_client.cli.catalog_files import import_files
+from hutong_client.cli.institution_view import LISTED, show_institution, show_overview, states
 from hutong_client.cli.labels import enum_label
-from hutong_client.cli.language import Language, help_text, say
+from hutong_client.cli.language import help_text, say
 from hutong_client.cli.output import as_dict, cell, local_time, table
 from hutong_client.cli.reports import date_option
 from hutong_client.cli.session import ADMIN_DEADLINE, Session, UsageFault
+from hutong_client.clients import HutongClient
 from hutong_client.queries import enum_name
+from hutong_client.statistics import statistics_filter
 
 Code = Annotated[
     str, typer.Argument(metavar="CODE", help=help_text("机构编码", "Code of the institution"), show_default=False)
@@ -93,7 +97,7 @@ async def add(
     def show(console: Console) -> None:
         word = say("已新增", "added") if answer.created else say("已存在", "is there")
         console.print(Text(f"{answer.institution.code} {word}"))
-        _show(answer.institution, console, at.language)
+        show_institution(answer.institution, console, at.language)
 
     at.give(as_dict(answer), show)
 
@@ -118,7 +122,7 @@ async def list_(at: Session) -> None:
                 cell(each.name),
                 enum_label(v1.Tier.DESCRIPTOR, each.tier, at.language),
                 cell(each.region),
-                cell("\n".join(_states(each, at.language))),
+                cell("\n".join(states(each, at.language))),
                 local_time(each.last_received_at) if each.HasField("last_received_at") else "—",
             )
         console.print(shown)
@@ -128,9 +132,34 @@ async def list_(at: Session) -> None:
 
 
 async def show(at: Session, code: Code) -> None:
+    unmapped = catalog.ListUnmappedCodesResponse()
+    given, received = statistics.StatisticsRow(), statistics.StatisticsRow()
     async with at.connect(ADMIN_DEADLINE) as client:
-        institution = await client.admin.get_institution(code)
-    at.give({"institution": as_dict(institution)}, lambda console: _show(institution, console, at.language))
+        seen = await client.admin.institution_overview(code)
+        if seen.HasField("intake"):
+            async for page in client.admin.unmapped_pages(code):
+                unmapped.codes.extend(page.codes)
+                unmapped.unmapped_per_mille.update(page.unmapped_per_mille)
+            days = (seen.intake.first_day, seen.intake.last_day)
+            given = await _counts(client, statistics_filter(*days, source=code))
+            received = await _counts(client, statistics_filter(*days, receiver=code))
+    document = as_dict(seen)
+    if seen.HasField("intake"):
+        document |= {
+            "unmapped": {
+                "codes": len(unmapped.codes),
+                "per_mille": unmapped.unmapped_per_mille.get(code, 0),
+                "most_frequent": [as_dict(each) for each in unmapped.codes[:LISTED]],
+            },
+            "given": as_dict(given.counts),
+            "received": as_dict(received.counts),
+        }
+    at.give(document, lambda console: show_overview(seen, unmapped, given, received, console, at.language))
+
+
+async def _counts(client: HutongClient, events: statistics.StatisticsFilter) -> statistics.StatisticsRow:
+    found = await client.statistics.counts(events)
+    return found.rows[0] if found.rows else statistics.StatisticsRow()
 
 
 async def suspend(at: Session, code: Code, scope: Scope, reason: Reason, since: Since = "") -> None:
@@ -150,7 +179,7 @@ async def _suspend(at: Session, code: str, scope: str, reason: str, since: str, 
         institution = await client.admin.suspend_institution(
             code, scope=scope, reason=reason, since=date_option(since, "--since"), lift=lift
         )
-    at.give({"institution": as_dict(institution)}, lambda console: _show(institution, console, at.language))
+    at.give({"institution": as_dict(institution)}, lambda console: show_institution(institution, console, at.language))
 
 
 async def import_(
@@ -167,38 +196,3 @@ async def import_(
     comment: Annotated[str, typer.Option(help=help_text("说明，存档用", "Why, for the record"))] = "",
 ) -> None:
     await import_files(at, files, dry_run=dry_run, comment=comment)
-
-
-def _states(each: catalog.Institution, language: Language) -> list[str]:
-    states = [enum_label(catalog.InstitutionState.DESCRIPTOR, each.state, language)]
-    if each.HasField("quality_suspended_since"):
-        since = local_time(each.quality_suspended_since)
-        states.append(f"自 {since} 起不互认" if language == "zh" else f"quality suspended since {since}")
-    if each.feed_behind:
-        states.append("上传滞后" if language == "zh" else "feed is behind")
-    return states
-
-
-def _show(each: catalog.Institution, console: Console, language: Language) -> None:
-    zh = language == "zh"
-    interval = f"{each.feed_interval_hours} h" if each.feed_interval_hours else ("自动" if zh else "learned")
-    facts = [
-        ("编码" if zh else "Code", each.code),
-        ("名称" if zh else "Name", each.name),
-        ("级别" if zh else "Tier", enum_label(v1.Tier.DESCRIPTOR, each.tier, language)),
-        ("区划" if zh else "Region", each.region),
-        ("医联体" if zh else "Alliances", ", ".join(each.alliances) or "—"),
-        ("状态" if zh else "State", "; ".join(_states(each, language))),
-        ("上传间隔" if zh else "Feed interval", interval),
-        (
-            "最近上传" if zh else "Last heard",
-            local_time(each.last_received_at) if each.HasField("last_received_at") else "—",
-        ),
-        ("报告数" if zh else "Reports", str(each.reports)),
-        ("待核对" if zh else "Held", str(each.held)),
-    ]
-    grid = table("", "")
-    grid.show_header = False
-    for name, text in facts:
-        grid.add_row(Text(name, style="dim"), cell(text))
-    console.print(grid)

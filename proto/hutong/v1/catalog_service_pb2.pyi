@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from hutong.v1 import certificate_service_pb2 as _certificate_service_pb2
 from hutong.v1 import report_pb2 as _report_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -124,10 +125,44 @@ class GetInstitutionRequest(_message.Message):
     def __init__(self, code: _Optional[str] = ...) -> None: ...
 
 class GetInstitutionResponse(_message.Message):
-    __slots__ = ("institution",)
+    __slots__ = ("institution", "certificates", "intake")
     INSTITUTION_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    INTAKE_FIELD_NUMBER: _ClassVar[int]
     institution: Institution
-    def __init__(self, institution: _Optional[_Union[Institution, _Mapping]] = ...) -> None: ...
+    certificates: _containers.RepeatedCompositeFieldContainer[_certificate_service_pb2.Certificate]
+    intake: Intake
+    def __init__(self, institution: _Optional[_Union[Institution, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[_certificate_service_pb2.Certificate, _Mapping]]] = ..., intake: _Optional[_Union[Intake, _Mapping]] = ...) -> None: ...
+
+class Intake(_message.Message):
+    __slots__ = ("first_day", "last_day", "reports", "held", "late", "rejected", "issues")
+    FIRST_DAY_FIELD_NUMBER: _ClassVar[int]
+    LAST_DAY_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    ISSUES_FIELD_NUMBER: _ClassVar[int]
+    first_day: str
+    last_day: str
+    reports: int
+    held: int
+    late: int
+    rejected: int
+    issues: _containers.RepeatedCompositeFieldContainer[IntakeIssue]
+    def __init__(self, first_day: _Optional[str] = ..., last_day: _Optional[str] = ..., reports: _Optional[int] = ..., held: _Optional[int] = ..., late: _Optional[int] = ..., rejected: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[IntakeIssue, _Mapping]]] = ...) -> None: ...
+
+class IntakeIssue(_message.Message):
+    __slots__ = ("reason", "field", "refused", "reports")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    field: str
+    refused: bool
+    reports: int
+    def __init__(self, reason: _Optional[str] = ..., field: _Optional[str] = ..., refused: _Optional[bool] = ..., reports: _Optional[int] = ...) -> None: ...
 
 class SuspendInstitutionRequest(_message.Message):
     __slots__ = ("code", "scope", "since", "lift", "reason")
@@ -196,8 +231,15 @@ class CatalogChange(_message.Message):
     def __init__(self, change: _Optional[_Union[ChangeKind, str]] = ..., kind: _Optional[str] = ..., key: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ImportCatalogResponse(_message.Message):
-    __slots__ = ("rules_version", "changes", "change_count", "entries", "pending_id", "faults", "fault_count")
+    __slots__ = ("rules_version", "changes", "change_count", "entries", "pending_id", "faults", "fault_count", "stated")
     class EntriesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class StatedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -211,6 +253,7 @@ class ImportCatalogResponse(_message.Message):
     PENDING_ID_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     FAULT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    STATED_FIELD_NUMBER: _ClassVar[int]
     rules_version: int
     changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
     change_count: int
@@ -218,7 +261,8 @@ class ImportCatalogResponse(_message.Message):
     pending_id: str
     faults: _containers.RepeatedCompositeFieldContainer[CatalogFault]
     fault_count: int
-    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ..., entries: _Optional[_Mapping[str, int]] = ..., pending_id: _Optional[str] = ..., faults: _Optional[_Iterable[_Union[CatalogFault, _Mapping]]] = ..., fault_count: _Optional[int] = ...) -> None: ...
+    stated: _containers.ScalarMap[str, int]
+    def __init__(self, rules_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., change_count: _Optional[int] = ..., entries: _Optional[_Mapping[str, int]] = ..., pending_id: _Optional[str] = ..., faults: _Optional[_Iterable[_Union[CatalogFault, _Mapping]]] = ..., fault_count: _Optional[int] = ..., stated: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ListCatalogEntriesRequest(_message.Message):
     __slots__ = ("kind", "page_size", "page_token")

@@ -125,7 +125,8 @@ class CatalogServiceServicer:
     def GetInstitution(self, request, context):
         """Shows one institution.
 
-        Role: admin. NOT_FOUND for an unknown code.
+        Role: admin. NOT_FOUND for an unknown code. Its certificates and what is amiss in what it publishes are told to the
+        administrators of the operator and to its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,8 @@ class CatalogServiceStub:
     GetInstitution: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetInstitutionRequest, _catalog_service_pb2.GetInstitutionResponse]
     """Shows one institution.
 
-    Role: admin. NOT_FOUND for an unknown code.
+    Role: admin. NOT_FOUND for an unknown code. Its certificates and what is amiss in what it publishes are told to the
+    administrators of the operator and to its own.
     """
     SuspendInstitution: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SuspendInstitutionRequest, _catalog_service_pb2.SuspendInstitutionResponse]
     """Suspends an institution, or lifts a suspension.
@@ -124,7 +125,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     GetInstitution: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetInstitutionRequest, _catalog_service_pb2.GetInstitutionResponse]  # type: ignore[assignment]
     """Shows one institution.
 
-    Role: admin. NOT_FOUND for an unknown code.
+    Role: admin. NOT_FOUND for an unknown code. Its certificates and what is amiss in what it publishes are told to the
+    administrators of the operator and to its own.
     """
     SuspendInstitution: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SuspendInstitutionRequest, _catalog_service_pb2.SuspendInstitutionResponse]  # type: ignore[assignment]
     """Suspends an institution, or lifts a suspension.
@@ -212,7 +214,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_catalog_service_pb2.GetInstitutionResponse, _abc.Awaitable[_catalog_service_pb2.GetInstitutionResponse]]:
         """Shows one institution.
 
-        Role: admin. NOT_FOUND for an unknown code.
+        Role: admin. NOT_FOUND for an unknown code. Its certificates and what is amiss in what it publishes are told to the
+        administrators of the operator and to its own.
         """
 
     @_abc_1.abstractmethod

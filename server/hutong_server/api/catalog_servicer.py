@@ -17,6 +17,7 @@ from hutong_server.api.convert_catalog import (
     institution_in,
     institution_out,
 )
+from hutong_server.api.convert_overview import overview_out
 from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
 from hutong_server.api.rule_history_methods import RuleHistoryMethods, moment_in
@@ -30,6 +31,7 @@ from hutong_server.usecases.institutions import (
     InstitutionState,
     Scope,
     list_institutions,
+    overview,
     put_institution,
     show_institution,
     suspend_institution,
@@ -96,8 +98,13 @@ class CatalogServicer(RuleHistoryMethods, catalog_service_pb2_grpc.CatalogServic
         faults = Faults()
         code = code_in(request.code, "code", faults)
         faults.check()
+        parts, caller = self._parts, call.current().peer
         response = catalog_service_pb2.GetInstitutionResponse()
         await self._show(code, response.institution)
+        now, book = parts.clock(), parts.rules.book
+        seen = await parts.read(lambda reader: overview(code, reader, book, caller, now))
+        if seen is not None:
+            overview_out(response, seen)
         return response
 
     async def SuspendInstitution(

@@ -11,11 +11,11 @@ from hutong.v1 import certificate_service_pb2, certificate_service_pb2_grpc
 from hutong_server.api import call
 from hutong_server.api.convert import Faults, stamp
 from hutong_server.api.convert_catalog import code_in
+from hutong_server.api.convert_overview import certificate_out
 from hutong_server.api.paging import Pages
 from hutong_server.api.parts import Parts
 from hutong_server.domain.caller import Role
 from hutong_server.domain.errors import HutongError, Reason
-from hutong_server.store.base_certificates import CertificateRow
 from hutong_server.usecases.certificates import MakeToken, decide, make_token, revoke
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -114,7 +114,7 @@ class CertificateServicer(certificate_service_pb2_grpc.CertificateServiceService
         rows = await self._parts.read(lambda reader: reader.certificates(institution, good_at, after, size + 1))
         response = certificate_service_pb2.ListCertificatesResponse()
         for row in rows[:size]:
-            _certificate_out(response.certificates.add(), row)
+            certificate_out(response.certificates.add(), row)
         if len(rows) > size:
             last = rows[size - 1]
             response.next_page_token = self._pages.seal(listed, caller.institution, str(last.not_after), last.serial)
@@ -134,7 +134,7 @@ class CertificateServicer(certificate_service_pb2_grpc.CertificateServiceService
         row = await parts.write(revoke(serial, why, this.peer, parts.clock(), this.request_id))
         await parts.standing.refresh()
         response = certificate_service_pb2.RevokeCertificateResponse()
-        _certificate_out(response.certificate, row)
+        certificate_out(response.certificate, row)
         return response
 
 
@@ -146,12 +146,3 @@ def new_token() -> str:
 def token_hash(token: str) -> bytes:
     """What is kept of a token. It has 256 random bits, so a plain digest cannot be turned back."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def _certificate_out(target: certificate_service_pb2.Certificate, row: CertificateRow) -> None:
-    target.serial, target.institution, target.role = row.serial, row.institution, row.role
-    target.fingerprint, target.renewed_from = row.fingerprint, row.renewed_from
-    target.revoked_because = row.revoked_because
-    stamp(target.not_before, row.not_before)
-    stamp(target.not_after, row.not_after)
-    stamp(target.revoked_at, row.revoked_at)

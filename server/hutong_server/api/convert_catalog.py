@@ -100,6 +100,7 @@ def imported_out(imported: Imported) -> catalog_service_pb2.ImportCatalogRespons
         change_count=len(imported.changes),
         entries=imported.entries,
         pending_id=imported.pending_id.hex(),
+        stated=imported.stated,
     )
 
 

@@ -49,7 +49,12 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
     ) -> registry_service_pb2.PublishReportResponse:
         """See the contract."""
         parts, this = self._parts, call.current()
-        job = await self._prepare(request, this.peer, this.request_id, "", "")
+        try:
+            job = await self._prepare(request, this.peer, this.request_id, "", "")
+        except HutongError as error:
+            if error.issues and not request.validate_only:
+                parts.unmapped.refused(this.peer.institution, error.issues)
+            raise
         published = await self._keep(job)
         if not request.validate_only:
             self._count(published)
@@ -203,7 +208,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         tier = publisher.tier.value if publisher else "unknown"
         for each in published:
             self._parts.metrics.published.labels(tier, each.category, each.outcome.value).inc()
-        self._parts.unmapped.add(published)
+        self._parts.unmapped.add(published, call.current().peer.institution)
 
 
 def _unexpected(error: Exception, request_id: str) -> tuple[Issue, ...]:

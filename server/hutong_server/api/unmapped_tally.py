@@ -1,4 +1,4 @@
-"""Counts what is unmapped while reports are published, and keeps the counts in the store every second.
+"""Counts what is unmapped, or amiss otherwise, while reports are published; keeps it in the store every second.
 
 Apart from the publishes: all of an institution's results raise the same few rows, on which they would wait for each
 other. What a killed process had not kept yet is missing from the counts.
@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from hutong_server.api.rule_snapshot import RuleSnapshot
-from hutong_server.domain.report import Instant
+from hutong_server.domain.report import Instant, Issue
 from hutong_server.store.base import Store, Tokens
 from hutong_server.telemetry import Metrics, log, where
+from hutong_server.usecases.intake import kinds_of, kinds_of_refused
 from hutong_server.usecases.publish import Outcome, Published
 from hutong_server.usecases.unmapped import Tally, keep_tally
 
@@ -28,10 +29,16 @@ class UnmappedTally:
         self._store, self._tokens, self._rules, self._metrics, self._clock = store, tokens, rules, metrics, clock
         self._tally = Tally()
 
-    def add(self, published: Sequence[Published]) -> None:
-        """Counts what was kept and is new."""
+    def refused(self, institution: str, issues: Sequence[Issue]) -> None:
+        """Counts a document of an institution that was refused as a whole."""
+        self._tally.take_in(institution, self._rules.book.day_of(self._clock()), kinds_of_refused(issues))
+
+    def add(self, published: Sequence[Published], institution: str) -> None:
+        """Counts what was kept and is new; `institution` published it."""
         now, version = self._clock(), self._rules.book.version
+        day = self._rules.book.day_of(now)
         for each in published:
+            self._tally.take_in(institution, day, kinds_of(each, now))
             # One that was only checked has no id; of one that is held it is not known whose it is.
             if each.seen is not None and each.report_id:
                 patient = b"" if each.outcome is Outcome.HELD else each.patient_key

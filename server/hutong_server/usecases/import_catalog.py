@@ -1,8 +1,8 @@
 """Importing catalogue files: all or nothing, with the difference shown before it is kept."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from hutong_server.domain.caller import Caller
 from hutong_server.domain.recognition import Institution
@@ -40,12 +40,15 @@ class Imported:
     entries: dict[str, int]
     pending_id: bytes = b""
     """While it waits for its moment."""
+    stated: Mapping[str, int] = field(default_factory=dict)
+    """Entries that the files state, by kind."""
 
 
 def preview(command: ImportCatalog, reader: Reader, check: Check, compare: Compare) -> Imported:
     """The difference that an import would make; keeps nothing."""
     changes, rows, institutions = _difference(command, reader, check, compare)
-    return Imported(reader.catalog_version(), tuple(changes), _count(rows, institutions, changes))
+    entries = _count(rows, institutions, changes)
+    return Imported(reader.catalog_version(), tuple(changes), entries, stated=stated_by(command.imported))
 
 
 def import_catalog(command: ImportCatalog, check: Check, compare: Compare) -> Callable[[Writer], Imported]:
@@ -69,7 +72,15 @@ def apply_import(command: ImportCatalog, writer: Writer, check: Check, compare: 
     if changes:
         by = f"{command.caller.institution}/{command.caller.role.value}"
         version = apply_changes(writer, changes, command.imported.institutions, command.now, by, command.comment)
-    return Imported(version, tuple(changes), _count(rows, institutions, changes))
+    entries = _count(rows, institutions, changes)
+    return Imported(version, tuple(changes), entries, stated=stated_by(command.imported))
+
+
+def stated_by(imported: CatalogImport) -> dict[str, int]:
+    """How many entries files state, by kind."""
+    count = Counter(row.kind for row in imported.rows)
+    count[INSTITUTION] = len(imported.institutions)
+    return {kind: number for kind, number in sorted(count.items()) if number}
 
 
 def apply_changes(

@@ -8,9 +8,14 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import Instant, Issue, Severity
+from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, FeedStatus, Reader, Writer
+from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.usecases.intake import Intake, intake_of
 from hutong_server.usecases.acts import institution as act_of
 
+CERTIFICATES = 100
+"""Certificates told of one institution at most."""
 OPERATOR = "registry"
 """Code of the registry's own operator: its administrators' certificates carry it; it publishes and asks nothing."""
 
@@ -105,6 +110,22 @@ def show_institution(code: str, reader: Reader) -> InstitutionState:
     feed = next((status for status in reader.feeds() if status.institution == code), None)
     reports, held = reader.institution_counts(code)
     return InstitutionState(institution, feed, reports, held)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What an institution's administrators see of it at a glance."""
+
+    certificates: tuple[CertificateRow, ...]
+    """Good ones, soonest to end first."""
+    intake: Intake
+
+
+def overview(code: str, reader: Reader, book: RuleBook, caller: Caller, now: Instant) -> Overview | None:
+    """Of an institution, for the operator's administrators and its own; None for others."""
+    if caller.institution not in (OPERATOR, code):
+        return None
+    return Overview(tuple(reader.certificates(code, now, None, CERTIFICATES)), intake_of(reader, code, book, now))
 
 
 def list_institutions(after: str, limit: int, reader: Reader) -> tuple[list[InstitutionState], bool]:

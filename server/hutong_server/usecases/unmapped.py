@@ -36,6 +36,8 @@ class Tally:
     """By (institution, system, code)."""
     results: dict[str, int] = field(default_factory=dict)
     """By institution: mapped and unmapped."""
+    intake: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Reports by (institution, day, kind); see domain/intake.py."""
 
     def add(
         self,
@@ -56,8 +58,15 @@ class Tally:
             if patient and len(seen.patients) < PATIENTS:
                 seen.patients.add(hashlib.sha256(b"unmapped" + patient).digest()[:6])
 
+    def take_in(self, institution: str, day: str, kinds: Iterable[str]) -> None:
+        """Counts one report of an institution under these kinds."""
+        for kind in kinds:
+            self.intake[institution, day, kind] = self.intake.get((institution, day, kind), 0) + 1
+
     def merge(self, other: "Tally") -> None:
         """Counts what another tally has counted."""
+        for place, reports in other.intake.items():
+            self.intake[place] = self.intake.get(place, 0) + reports
         for institution, count in other.results.items():
             self.results[institution] = self.results.get(institution, 0) + count
         for key, theirs in other.codes.items():
@@ -69,7 +78,7 @@ class Tally:
             ours.patients |= theirs.patients
 
     def __bool__(self) -> bool:
-        return bool(self.results)
+        return bool(self.results or self.intake)
 
 
 def keep_tally(tally: Tally, tokens: Tokens) -> Callable[[Writer], None]:
@@ -95,6 +104,7 @@ def keep_tally(tally: Tally, tokens: Tokens) -> Callable[[Writer], None]:
         writer.put_unmapped(list(rows.values()))
         for institution, count in sorted(tally.results.items()):
             writer.add_results_seen(institution, count)
+        writer.add_intake(tally.intake)
 
     return job
 

@@ -15,7 +15,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from hutong_server.store import bounded
 from hutong_server.store.sessions import KEEPALIVE, SESSION, Prepared, Timeouts, begin
 from hutong_server.store.sessions import UnsafeSettings as UnsafeSettings
 

@@ -85,6 +85,10 @@ VISITS ?= 3000
 city-month: install ## A month of a city of 839 institutions, what recognition is worth (about 5 minutes; VISITS=, SEED=)
 	$(BIN)/python deploy/city_month/month.py --visits $(VISITS) --seed $${SEED:-1}
 
+.PHONY: walk
+walk: install ## docs/operations.md from nothing to a running registry on a copy of this machine, by apt-get and pip (root; minutes)
+	HUTONG_WALK=whole $(BIN)/python -m pytest tests/walk --timeout 0
+
 fuzz: install ## Fuzz every method and the intake for longer, with new examples each time (minutes)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz --timeout 0
 

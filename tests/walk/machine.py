@@ -72,8 +72,13 @@ rmdir "$machine"
 
 
 def tracked(to: Path) -> None:
-    """The project as git has it, with what is changed and not committed, as a tar file."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    """The project as git has it, with what is not committed yet, as a tar file."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
     there = b"\0".join(each for each in names.split(b"\0") if each and (ROOT / os.fsdecode(each)).exists())
     subprocess.run(["tar", "-c", "--null", "--no-recursion", "-T", "-", "-f", to], cwd=ROOT, input=there, check=True)
 

@@ -33,6 +33,8 @@ _PANELS = (
     ("22664-7", "14682-9", "14933-6", "33863-2", "14749-6", "14647-2", "14927-8", "14646-4", "22748-8", "1869-7"),
     ("2532-0", "2157-6", "13969-1", "1798-8", "3040-3", "2639-3", "33762-6", "1986-9", "1884-6", "10834-0"),
 )
+CODES = sum(_PANELS, ())
+"""LOINC codes of all items."""
 
 CATALOG = {
     "institutions.csv": "code,name,tier,region,alliances,identifiers,feed_interval_hours\n"
@@ -90,18 +92,20 @@ def _observation(index: int, code: str, when: str) -> dict[str, Any]:
     }
 
 
-def _template(panel: Sequence[str], now: int) -> Report:
-    when = datetime.datetime.fromtimestamp((now - DAY) / 1000, datetime.UTC).isoformat(timespec="seconds")
-    document = {
+def document(panel: int, patient: int, identity: str, taken: int) -> bytes:
+    """FHIR JSON of a report: ten results of one of three panels, taken at that time (ms)."""
+    codes = _PANELS[panel % len(_PANELS)]
+    when = datetime.datetime.fromtimestamp(taken / 1000, datetime.UTC).isoformat(timespec="seconds")
+    found = {
         "resourceType": "DiagnosticReport",
         "contained": [
             {
                 "resourceType": "Patient",
                 "id": "p",
-                "identifier": [{"system": RESIDENT, "value": number(0)}],
-                "name": [{"text": "测试0"}],
+                "identifier": [{"system": RESIDENT, "value": number(patient)}],
+                "name": [{"text": f"测试{patient}"}],
                 "gender": "female",
-                "birthDate": birth(0).isoformat(),
+                "birthDate": birth(patient).isoformat(),
             },
             {
                 "resourceType": "Specimen",
@@ -109,20 +113,24 @@ def _template(panel: Sequence[str], now: int) -> Report:
                 "type": {"coding": [{"system": "http://snomed.info/sct", "code": "119364003"}], "text": "血清"},
                 "subject": {"reference": "#p"},
             },
-            *(_observation(index, code, when) for index, code in enumerate(panel)),
+            *(_observation(index, code, when) for index, code in enumerate(codes)),
         ],
-        "identifier": [{"system": "urn:bench:reports", "value": "0"}],
+        "identifier": [{"system": "urn:bench:reports", "value": identity}],
         "status": "final",
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}],
         "code": {"text": "生化"},
         "subject": {"reference": "#p"},
         "effectiveDateTime": when,
         "issued": when,
-        "result": [{"reference": f"#o{index}"} for index in range(len(panel))],
+        "result": [{"reference": f"#o{index}"} for index in range(len(codes))],
     }
+    return json.dumps(found, ensure_ascii=False).encode()
+
+
+def _template(panel: int, now: int) -> Report:
     reading = Reading(zone=datetime.timezone(datetime.timedelta(hours=8)), now=now)
-    (report,) = read_document(json.dumps(document, ensure_ascii=False).encode(), reading=reading)
-    if not isinstance(report, Report) or len(report.results) != len(panel):
+    (report,) = read_document(document(panel, 0, "0", now - DAY), reading=reading)
+    if not isinstance(report, Report) or len(report.results) != len(_PANELS[panel]):
         raise RuntimeError("the template of the benchmark was not read whole")
     return report
 
@@ -155,7 +163,7 @@ def _reports(templates: Sequence[Report], patient: int, now: int) -> Iterator[tu
 
 def load(store: Store, book: RuleBook, tokens: Tokens, patients: int, now: int) -> int:
     """Publishes the reports of so many patients; how many there are."""
-    templates = [_template(panel, now) for panel in _PANELS]
+    templates = [_template(panel, now) for panel in range(len(_PANELS))]
     publisher = Publisher(book, tokens, ProtoWire())
     waiting: list[Future[Any]] = []
     for patient in range(patients):

@@ -11,7 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.site import Material
-from tests.bench import absent, charts, memory, orders, overload, publishing, stages, starvation, statistics, trust
+from tests.bench import (
+    absent,
+    charts,
+    latency,
+    memory,
+    orders,
+    overload,
+    publishing,
+    stages,
+    starvation,
+    statistics,
+    trust,
+)
 from tests.bench.figures import Measured
 
 Say = Callable[[str], None]
@@ -63,6 +75,18 @@ async def _overload(material: Material, directory: Path, given: argparse.Namespa
         material, directory, patients=patients, rounds=given.rounds, seconds=given.seconds, say=say
     )
     return _of("overload_p99_ms", found, "p99_ms")
+
+
+async def _p99(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await latency.beside_echo(
+        material, directory, patients=given.patients, rounds=given.rounds, seconds=given.seconds, say=say
+    )
+    return {"chart_p99_vs_echo_p99": Measured(*found)}
+
+
+async def _day(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await latency.day(material, directory, patients=given.patients, seconds=given.seconds, say=say)
+    return {"chart_to_report_p99_ms": Measured(*found)}
 
 
 async def _absent(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
@@ -122,7 +146,9 @@ async def _memory(material: Material, directory: Path, given: argparse.Namespace
 PARTS: dict[str, Part] = {
     "chart-sqlite": Part(_charts("sqlite"), 3),
     "chart-postgres": Part(_charts("postgres"), 3),
+    "p99": Part(_p99, 3),
     "publish": Part(_publish, 2),
+    "day": Part(_day, 3),
     "absent": Part(_absent, 4),
     "trust": Part(_trust, 2, always=False),
     "hostile": Part(_hostile, 1, always=False),

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hutong_server.store.distributing import distribute
 from hutong_server.store.migrations import migrate
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.ids import SealedIds
 from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.tokens import HmacTokens
 
+from tests.citus import CITUS_URL, NOT_RUN, emptied, stand_in
 from tests.pgbouncer import NoPgbouncer, Pgbouncer
 from tests.postgresql import NoPostgresql, PostgresqlServer
 
@@ -33,7 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 BACKENDS = tuple(os.environ.get("HUTONG_TEST_BACKENDS", "sqlite,postgresql").split(","))
-"""What tests of the store run on. HUTONG_TEST_BACKENDS names others: pgbouncer is PostgreSQL through it."""
+"""What tests of the store run on. HUTONG_TEST_BACKENDS names others: pgbouncer is PostgreSQL through it; distributed is
+the distributed form on a PostgreSQL that stands in for Citus, citus a real one (tests/citus.py)."""
 
 MakeStoreUrl = Callable[[str], str]
 
@@ -86,11 +89,19 @@ def make_store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             path = tmp_path_factory.mktemp("store") / "hutong.db"
             shutil.copy(templates[backend], path)
             return f"sqlite:///{path}"
+        if backend == "citus":
+            if not CITUS_URL:
+                pytest.skip(NOT_RUN)
+            return emptied(CITUS_URL)
         server: PostgresqlServer = request.getfixturevalue("postgresql")
         if "postgresql" not in templates:
             templates["postgresql"] = server.create()
             migrate(server.url(templates["postgresql"]))
-        made = server.create(templates["postgresql"])
+        if backend == "distributed" and backend not in templates:
+            templates[backend] = server.create(templates["postgresql"])
+            stand_in(server.conninfo(templates[backend]))
+            distribute(server.url(templates[backend]))
+        made = server.create(templates["distributed" if backend == "distributed" else "postgresql"])
         if backend == "pgbouncer":
             pooler: Pgbouncer = request.getfixturevalue("pgbouncer")
             return pooler.url(made)
@@ -111,7 +122,9 @@ def module_store_url(request: pytest.FixtureRequest, make_store_url: MakeStoreUr
 
 def _for_a_while(request: pytest.FixtureRequest, make: MakeStoreUrl) -> Iterator[str]:
     url = make(request.param)
-    if request.param == "sqlite":
+    if request.param == "citus":
+        yield url
+    elif request.param == "sqlite":
         yield url
         shutil.rmtree(Path(url.removeprefix("sqlite:///")).parent)
     else:

@@ -80,20 +80,31 @@ def migrate(
         bool, typer.Option("--check", help="Change nothing; say what is missing, and exit 1 then.")
     ] = False,
 ) -> None:
-    """Bring the schema of HUTONG_DATABASE_URL up to date. Servers of the version before go on meanwhile."""
+    """Bring the schema of HUTONG_DATABASE_URL up to date. Servers of the version before go on meanwhile.
+
+    Of a database in the distributed form, new tables are distributed as well.
+    """
     from hutong_server import app
     from hutong_server.store.base import StoreUnavailable
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Distribute the tables over the nodes of Citus; once, for good.")
+    ] = False,
     from hutong_server.store.engine import UnsafeSettings
     from hutong_server.store.migrations import migrate as run
     from hutong_server.store.migrations import migrations_pending, revisions
 
+    from hutong_server.store.distributing import NoCitus, distribute, is_distributed
     url = settings_or_refuse().database_url
     try:
         if check:
             # Looking at a file that is not there would make it.
             pending = revisions() if app.is_new_file(url) else migrations_pending(url)
         else:
-            applied = run(url)
+            applied = [f"applied {revision}" for revision in run(url)]
+            if distributed or is_distributed(url):
+                applied += [f"distributed {table}" for table in distribute(url)]
+    except NoCitus as error:
+        refuse([str(error)])
     except (UnsafeSettings, StoreUnavailable) as error:
         refuse([f"HUTONG_DATABASE_URL: {error}"])
     if not check:

@@ -12,7 +12,7 @@ from hutong_server.store import tables
 from hutong_server.store.base import Ledger, SignedTree
 from hutong_server.store.ledger import append_root
 from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_subject
-from hutong_server.store.ledger_view import LogState, StoredTree
+from hutong_server.store.ledger_view import LogState, StoredTree, is_outside
 from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Transaction
 
@@ -41,7 +41,7 @@ _FORGET_TREES = Statement(
 _FORGET_LISTED = Statement(
     delete(ledger_subject).where(_subject.log_id == bindparam("of_log"), _subject.leaf_index < bindparam("to"))
 )
-_FORGET_OUTSIDE = Statement(delete(tables.access_record).where(_rec.log_id.is_(None), _rec.at < bindparam("since")))
+_FORGET_OUTSIDE = Statement(delete(tables.access_record).where(is_outside, _rec.at < bindparam("since")))
 
 
 class Cut(NamedTuple):

@@ -27,6 +27,9 @@ _LAG = (
 )
 
 
+_FAILED: tuple[type[Exception], ...] = (*DRIVER_ERRORS, SQLAlchemyError, UnsafeSettings)
+
+
 class TooLate(Exception):
     """The standby is further behind than it may be, or is none."""
 
@@ -67,7 +70,7 @@ class Replica:
             raise TooLate
         try:
             return self._read(job)
-        except (*DRIVER_ERRORS, SQLAlchemyError, UnsafeSettings):
+        except _FAILED:
             self._rests_until = time.monotonic() + REST
             raise TooLate from None
 

@@ -99,7 +99,7 @@ def _version(place: bytes) -> tuple[Context, Context]:
 
 def _access(_: bytes, values: Row) -> bytes:
     _, at, keys, log_id, index = values
-    return record_context(at, keys) if log_id is None else leaf_context(log_id, index)
+    return record_context(at, keys) if not log_id else leaf_context(log_id, index)
 
 
 def _places() -> dict[str, _Place]:

@@ -93,8 +93,8 @@ def migrate(
     from hutong_server.store.migrations import migrate as run
     from hutong_server.store.migrations import migrations_pending, revisions
 
-    from hutong_server.store.distributing import NoCitus, distribute, is_distributed
-    url = settings_or_refuse().database_url
+    settings = settings_or_refuse()
+    url = settings.database_direct_url or settings.database_url
     try:
         if check:
             # Looking at a file that is not there would make it.
@@ -108,7 +108,7 @@ def migrate(
     except (UnsafeSettings, StoreUnavailable) as error:
         refuse([f"HUTONG_DATABASE_URL: {error}"])
     if not check:
-        print("\n".join(f"applied {revision}" for revision in applied) or "up to date")
+        print("\n".join(applied) or "up to date")
         return
     print("\n".join(f"pending {revision}" for revision in pending) or "up to date")
     if pending:

@@ -134,7 +134,7 @@ class PostgresqlServer:
                 break
             time.sleep(0.05)
         process.kill()
-        raise RuntimeError(f"PostgreSQL did not start: {self.said()[-2000:]}")
+        raise RuntimeError(f"PostgreSQL did not start ({process.returncode}): {self.said()[-2000:]}")
 
     def conninfo(self, database: str) -> str:
         """For psycopg."""
@@ -185,6 +185,39 @@ class PostgresqlServer:
     def promote(self) -> None:
         """Makes a standby a primary; returns when it is one."""
         self._run("pg_ctl", "promote", "--wait", "-D", str(self._cluster))
+
+    def pause(self) -> None:
+        """Every process of it stands still; nothing is closed."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Goes on after pause()."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def crash(self) -> None:
+        """Every process of it is killed; come_back() starts it again."""
+        for pid in self._pids():
+            # The others end by themselves once the first is gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(20)
+
+    def come_back(self) -> None:
+        """Starts after crash(): what was committed is there."""
+        for _ in range(20):
+            # Not before the last session has noticed that it is an orphan.
+            with contextlib.suppress(RuntimeError):
+                self._process = self._start()
+                return
+            time.sleep(0.25)
+        raise RuntimeError(f"PostgreSQL did not come back: {self.said()[-2000:]}")
+
+    def _pids(self) -> list[int]:
+        postmaster = int((self._cluster / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [postmaster, *map(int, children)]
 
     def stop(self) -> None:
         """Stops and removes everything."""

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from hutong_server.store import bounded
 from hutong_server.store.sessions import KEEPALIVE, SESSION, Prepared, Timeouts, begin
 from hutong_server.store.sessions import UnsafeSettings as UnsafeSettings
 
@@ -106,6 +107,10 @@ def _postgresql(target: URL, options: dict[str, Any], timeouts: Timeouts, prepar
     if not standby and _hosts(target) > 1 and "target_session_attrs" not in target.query:
         arguments["target_session_attrs"] = "read-write"
     engine = create_engine(target, connect_args=arguments, **options)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        return bounded.connect(timeouts.statement, *given, **named)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, record: Any) -> None:

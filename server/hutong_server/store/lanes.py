@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from hutong_server.store.base import Prompt, Question, StoreOverloaded, StoreUnavailable, Writer
 from hutong_server.store.ledger import Pending
 from hutong_server.store.sql import SqlWriter
-from hutong_server.store.transaction import DRIVER_ERRORS, Contended
+from hutong_server.store.transaction import DRIVER_ERRORS, Contended, disk_full
 
 T = TypeVar("T")
 
@@ -258,6 +258,9 @@ class _Lane:
             except DRIVER_ERRORS as error:
                 self._undo()
                 refusal = type(error).__name__
+                if disk_full(error):
+                    # Nobody makes room within a tenth of a second, and the next one waits behind this.
+                    break
             except StoreUnavailable as error:
                 queued.future.set_exception(error)
                 return

@@ -15,6 +15,13 @@ from hutong_server.store.statements import Statement, StatementOver
 DRIVER_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error)
 """What the database says when it refuses. Their texts may hold values and go nowhere."""
 
+
+def disk_full(error: Exception) -> bool:
+    """Whether the database refused because it has no room left."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_FULL or isinstance(error, psycopg.errors.DiskFull)
+
+
 Row = tuple[Any, ...]
 
 CHUNK = 100

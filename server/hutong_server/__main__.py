@@ -79,6 +79,9 @@ def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; say what is missing, and exit 1 then.")
     ] = False,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Distribute the tables over the nodes of Citus; once, for good.")
+    ] = False,
 ) -> None:
     """Bring the schema of HUTONG_DATABASE_URL up to date. Servers of the version before go on meanwhile.
 
@@ -86,9 +89,7 @@ def migrate(
     """
     from hutong_server import app
     from hutong_server.store.base import StoreUnavailable
-    distributed: Annotated[
-        bool, typer.Option("--distributed", help="Distribute the tables over the nodes of Citus; once, for good.")
-    ] = False,
+    from hutong_server.store.distributing import NoCitus, distribute, is_distributed
     from hutong_server.store.engine import UnsafeSettings
     from hutong_server.store.migrations import migrate as run
     from hutong_server.store.migrations import migrations_pending, revisions

@@ -23,6 +23,7 @@ from tests.bench import (
     starvation,
     statistics,
     trust,
+    workers,
 )
 from tests.bench.figures import Measured
 
@@ -82,6 +83,18 @@ async def _p99(material: Material, directory: Path, given: argparse.Namespace, s
         material, directory, patients=given.patients, rounds=given.rounds, seconds=given.seconds, say=say
     )
     return {"chart_p99_vs_echo_p99": Measured(*found)}
+
+
+async def _workers(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = {}
+    for name, backend in BACKENDS.items():
+        place = directory / name
+        place.mkdir()
+        found[name] = await workers.measure(
+            material, backend, place, patients=given.patients, rounds=given.rounds, seconds=given.seconds, say=say
+        )
+    # Several workers are for PostgreSQL: on SQLite all write through one door.
+    return {"workers_2_vs_1": Measured(found["postgres"]["ratio"], found)}
 
 
 async def _day(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
@@ -148,6 +161,7 @@ PARTS: dict[str, Part] = {
     "chart-postgres": Part(_charts("postgres"), 3),
     "p99": Part(_p99, 3),
     "publish": Part(_publish, 2),
+    "workers": Part(_workers, 5),
     "day": Part(_day, 3),
     "absent": Part(_absent, 4),
     "trust": Part(_trust, 2, always=False),

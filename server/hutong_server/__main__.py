@@ -14,11 +14,13 @@ import typer
 
 from hutong_server import settings as configuration
 from hutong_server.audit_commands import audit
+from hutong_server.backup_commands import backup
 from hutong_server.ca_commands import ca
 from hutong_server.handshakes import HandshakeWatch
 from hutong_server.housekeeping_commands import housekeeping, unmapped_report
 from hutong_server.key_commands import keys
 from hutong_server.refusing import refuse, settings_or_refuse
+from hutong_server.restore_commands import restore
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.statistics_commands import statistics
 from hutong_server.telemetry import log, start_logging
@@ -33,6 +35,8 @@ cli = typer.Typer(
 cli.add_typer(keys, name="keys")
 cli.add_typer(ca, name="ca")
 cli.add_typer(audit, name="audit")
+cli.command()(backup)
+cli.command()(restore)
 cli.add_typer(statistics, name="statistics")
 cli.command()(housekeeping)
 cli.command("unmapped-report")(unmapped_report)

@@ -53,6 +53,12 @@ _REVIEWS_EVERY = 5.0
 """Seconds."""
 
 
+UNSETTLED = (
+    "HUTONG_DATABASE_URL: the database was put back from a backup, and what was withdrawn, withheld, revoked and "
+    "suspended since is not replayed; run `hutong-server restore`"
+)
+
+
 def now() -> Instant:
     """The wall clock, in milliseconds since 1970. The only clock of the server."""
     return time.time_ns() // 1_000_000
@@ -295,7 +301,12 @@ def _open(settings: Settings) -> tuple[SqlStore, KeyRing, MerkleLedger]:
     try:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
-        return *open_sealed(settings, now, pool_size=settings.pool_size, ledger=ledger), ledger
+        store, ring = open_sealed(settings, now, pool_size=settings.pool_size, ledger=ledger)
+        last = store.read(lambda reader: reader.restoration())
+        if last is not None and last.settled is None:
+            store.close()
+            raise SettingsError([UNSETTLED])
+        return store, ring, ledger
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
     except OSError as error:

@@ -166,7 +166,8 @@ def _database(settings: Settings) -> list[Finding]:
     if state.pending:
         text = f"the schema lacks {len(state.pending)} migrations: {', '.join(state.pending)}"
         return [Finding("database", text, "back it up, then `hutong-server migrate`"), *_clock(state)]
-    return [Finding("database", "answers, settings durable, schema up to date"), *_clock(state), *_opens(settings)]
+    well = Finding("database", "answers, settings durable, schema up to date")
+    return [well, *_restored(state), *_clock(state), *_opens(settings)]
 
 
 def _file(settings: Settings) -> list[Finding]:
@@ -186,6 +187,19 @@ def _file(settings: Settings) -> list[Finding]:
         if status.st_mode & 0o077:
             text = f"{each} is open to others (mode {stat.S_IMODE(status.st_mode):04o})"
             found.append(Finding("database", text, f"chmod 600 {each}"))
+    return found
+
+
+def _restored(state: Condition) -> list[Finding]:
+    found = []
+    if state.unsettled:
+        text = "the database was put back from a backup; what was withdrawn, withheld and revoked since is not replayed"
+        found.append(Finding("restore", text, "`hutong-server restore` (docs/operations.md#back-up-and-restore)"))
+    if state.silent:
+        named = ", ".join(state.silent[:10]) + (", …" if len(state.silent) > 10 else "")
+        text = f"nothing is reusable of {len(state.silent)} institutions whose feeds have not gone on since: {named}"
+        mend = "call them; a feed that is no more is excused by `hutong-server restore --excuse CODE`"
+        found.append(Finding("restore", text, mend))
     return found
 
 

@@ -144,6 +144,14 @@ class Metrics:
         self.feed_behind = gauge(
             "feed_behind", "1 while an institution is silent for longer than its habit.", "institution"
         )
+        self.feed_not_resumed = gauge(
+            "feed_not_resumed",
+            "1 while nothing of an institution is reusable: a feed of it has not gone on since a restore.",
+            "institution",
+        )
+        self.restore_unsettled = gauge(
+            "restore_unsettled", "1 while the database was put back from a backup and nothing at all is reusable."
+        )
         self.institutions = gauge("institutions", "Institutions registered.", "tier")
         self.held = gauge("reports_held", "Reports that wait for an administrator to say whose they are.")
         self.grants = gauge("quality_grants", "Quality grants in effect, by days left.", "days_left")

@@ -89,6 +89,7 @@ def institution_out(target: catalog_service_pb2.Institution, state: InstitutionS
     last = state.feed.last_received if state.feed else None
     stamp(target.last_received_at, last)
     target.feed_behind = feed.behind(last, state.feed.longest_gap if state.feed else 0, known.feed_interval_hours, now)
+    target.feed_not_resumed = state.not_resumed
     target.reports, target.held = state.reports, state.held
 
 

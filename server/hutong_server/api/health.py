@@ -1,4 +1,8 @@
-"""gRPC health: every service serves while the database answers, and none once the server drains."""
+"""gRPC health: every service serves while the database answers, and none once the server drains.
+
+The service of prompts does not while the database was put back from a backup and is not settled: nothing is reusable
+then (usecases/replay.py).
+"""
 
 import asyncio
 import time
@@ -8,11 +12,12 @@ from typing import Any, Final
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio
 
-from hutong_server.store.base import Store
+from hutong_server.store.base import Reader, Store
 from hutong_server.telemetry import Metrics, log, where
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+PROMPTS: Final = "hutong.v1.ReuseService"
 
 
 TIME: Final = "hutong-time"
@@ -36,6 +41,7 @@ class Health:
         self._metrics = metrics
         self._interval = interval
         self._serving: bool | None = None
+        self._settled = self._told_settled = True
         self._asked: asyncio.Future[None] | None = None
         # A thread of its own: a database that hangs must not eat the calls' threads, nor busy ones hide that it does.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hutong-health")
@@ -75,13 +81,21 @@ class Health:
         return True
 
     def _ping(self) -> None:
-        self._store.read(lambda reader: reader.ping())
+        def look(reader: Reader) -> bool:
+            reader.ping()
+            last = reader.restoration()
+            return last is None or last.settled is not None
+
+        self._settled = self._store.read(look)
 
     async def _tell(self, serving: bool) -> None:
-        if serving == self._serving:
+        if (serving, self._settled) == (self._serving, self._told_settled):
             return
-        self._serving = serving
+        self._serving, self._told_settled = serving, self._settled
         self._metrics.serving.set(int(serving))
         for service in self._services:
-            await self.servicer.set(service, SERVING if serving else NOT_SERVING)
+            good = serving and (self._told_settled or service != PROMPTS)
+            await self.servicer.set(service, SERVING if good else NOT_SERVING)
         log().info("serving" if serving else "not serving")
+        if not self._told_settled:
+            log().error("restored and not settled: nothing is reusable")

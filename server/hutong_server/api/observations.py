@@ -68,6 +68,8 @@ class Observations:
         for code in book.institutions:
             metrics.feed_received.labels(code).set(received.get(code, 0) / 1000)
             metrics.feed_behind.labels(code).set(code in behind)
+            metrics.feed_not_resumed.labels(code).set(book.unresumed.holds(code))
+        metrics.restore_unsettled.set(book.unresumed.everything)
         tiers = Counter(each.tier.value for each in book.institutions.values())
         self._tiers |= set(tiers)
         for tier in self._tiers:

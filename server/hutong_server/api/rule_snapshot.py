@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 def read_book(reader: Reader) -> RuleBook:
     """The rule book of one consistent view of the store."""
-    return build_rule_book(reader.catalog_version(), reader.institutions(), reader.catalog_rows())
+    book = build_rule_book(reader.catalog_version(), reader.institutions(), reader.catalog_rows())
+    return book.after_restore(reader.unresumed())
 
 
 class RuleSnapshot:
@@ -57,8 +58,9 @@ class RuleSnapshot:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._store.read(job))
 
     def _newer(self) -> RuleBook | None:
-        if self._store.read(lambda reader: reader.catalog_version()) == self.book.version:
-            return None
+        version, unresumed = self._store.read(lambda reader: (reader.catalog_version(), reader.unresumed()))
+        if version == self.book.version:
+            return None if unresumed == self.book.unresumed else self.book.after_restore(unresumed)
         # Nothing of a book is garbage, and the collector would look through all that is there already, again and again:
         # with 200,000 entries that is half of the time.
         gc.disable()
@@ -77,7 +79,7 @@ class RuleSnapshot:
             entries.take(reader.catalog_changes(self.book.version, version))
         book = entries.book(version, reader.institutions())
         self._entries = entries
-        return book
+        return book.after_restore(reader.unresumed())
 
     async def poll(self) -> None:
         """Refreshes for ever. While the database does not answer, the last book stands; health tells."""

@@ -1,5 +1,6 @@
 """How a database stands, for `hutong-server doctor`: one look on a connection of its own, nothing is changed."""
 
+import json
 import time
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ _CLOCK = {
     "postgresql": text("SELECT extract(epoch FROM clock_timestamp())::float8"),
 }
 # A log begins with each start of a server: some thousand rows, where the ledger itself has millions.
+_RESTORED = text("SELECT at, settled, excused FROM restoration ORDER BY number DESC LIMIT 1")
+_SILENT = text("SELECT DISTINCT institution FROM feed_status WHERE last_received < :at")
 _NEWEST_LOG = text("SELECT max(started) FROM ledger_log")
 
 
@@ -30,6 +33,10 @@ class Condition:
     """How long the question for the clock took: `ahead` is right to half of it."""
     future: float
     """By how much the newest start of a server, as it stands in the ledger, is ahead of our clock; negative: past."""
+    unsettled: bool = False
+    """It was put back from a backup, and what happened since is not replayed."""
+    silent: tuple[str, ...] = ()
+    """Institutions with a feed that has not gone on since it was put back."""
 
 
 def condition(url: str) -> Condition:
@@ -43,6 +50,8 @@ def condition(url: str) -> Condition:
             ended = time.time()
             # A schema that lacks migrations may lack the table.
             newest = None if pending else connection.execute(_NEWEST_LOG).scalar_one()
+            restored = None if pending else connection.execute(_RESTORED).one_or_none()
+            silent = connection.execute(_SILENT, {"at": restored.at}).scalars().all() if restored else ()
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
     finally:
@@ -52,4 +61,6 @@ def condition(url: str) -> Condition:
         ahead=database - (began + ended) / 2,
         unsure=ended - began,
         future=float("-inf") if newest is None else newest / 1000 - ended,
+        unsettled=restored is not None and restored.settled is None,
+        silent=tuple(sorted(set(silent) - set(json.loads(restored.excused)))) if restored else (),
     )

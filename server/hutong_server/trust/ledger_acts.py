@@ -11,7 +11,7 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,17 +96,24 @@ def logs_told(directories: Iterable[Path]) -> frozenset[bytes]:
 
 
 def read_acts(
-    directories: Iterable[Path], sealer: Sealer, wanted: dict[bytes, int]
-) -> tuple[list[ToldAct], frozenset[bytes]]:
-    """Acts from leaf `wanted[log]` on of these logs, in the order in which they happened, and the logs that tell of
-    theirs. Raises ActsInvalid.
+    directories: Iterable[Path], sealer: Sealer, wanted: Mapping[bytes, int]
+) -> tuple[list[ToldAct], list[str]]:
+    """(acts from leaf `wanted[log]` on of these logs, in the order in which they happened; what is wrong with files).
+
+    Of a log with a file that is missing or was changed, what stands before it is given. Raises ActsInvalid for a file
+    that has no log's name.
     """
     files = _files(directories)
     told: list[ToldAct] = []
-    for log_id in files.keys() & wanted.keys():
-        told += [each for each in _log(log_id, files[log_id], sealer) if each.number >= wanted[log_id]]
+    broken: list[str] = []
+    for log_id in sorted(files.keys() & wanted.keys()):
+        try:
+            for each in _log(log_id, files[log_id], sealer):
+                told += [each] if each.number >= wanted[log_id] else []
+        except ActsInvalid as error:
+            broken.append(str(error))
     told.sort(key=lambda each: (each.access.at, each.log_id, each.number))
-    return told, frozenset(files)
+    return told, broken
 
 
 def _files(directories: Iterable[Path]) -> dict[bytes, list[Path]]:

@@ -11,8 +11,8 @@ from hutong_server.domain.report import Instant, Issue, Severity
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import AccessRecord, FeedStatus, Reader, Writer
 from hutong_server.store.base_certificates import CertificateRow
-from hutong_server.usecases.intake import Intake, intake_of
 from hutong_server.usecases.acts import institution as act_of
+from hutong_server.usecases.intake import Intake, intake_of
 
 CERTIFICATES = 100
 """Certificates told of one institution at most."""
@@ -35,6 +35,8 @@ class InstitutionState:
     feed: FeedStatus | None = None
     reports: int = 0
     held: int = 0
+    not_resumed: bool = False
+    """Nothing of it is reusable: a feed of it has not gone on since the registry was put back from a backup."""
 
 
 def put_institution(
@@ -109,7 +111,7 @@ def show_institution(code: str, reader: Reader) -> InstitutionState:
     institution = _known(reader, code)
     feed = next((status for status in reader.feeds() if status.institution == code), None)
     reports, held = reader.institution_counts(code)
-    return InstitutionState(institution, feed, reports, held)
+    return InstitutionState(institution, feed, reports, held, reader.unresumed().holds(code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,9 @@ def list_institutions(after: str, limit: int, reader: Reader) -> tuple[list[Inst
     """A page by code, and whether more follow."""
     rows = reader.institutions(after, limit + 1)
     feeds = {status.institution: status for status in reader.feeds()}
-    return [InstitutionState(row, feeds.get(row.code)) for row in rows[:limit]], len(rows) > limit
+    lost = reader.unresumed()
+    states = [InstitutionState(row, feeds.get(row.code), not_resumed=lost.holds(row.code)) for row in rows[:limit]]
+    return states, len(rows) > limit
 
 
 def _by(caller: Caller) -> str:

@@ -1,0 +1,278 @@
+"""Copies of a whole database, taken while servers go on, and putting one back where nothing is.
+
+SQLite: its online backup, in one step of one read transaction, so that writers neither wait nor make it begin again.
+PostgreSQL: pg_dump and pg_restore of its own version; counts are of the snapshot that is dumped.
+"""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine, text
+
+from hutong_server.store.base import SignedTree, StoreUnavailable
+from hutong_server.store.engine import database_of
+from hutong_server.store.tables import metadata
+
+NAMES: Final = {"sqlite": "hutong.db", "postgresql": "hutong.dump"}
+"""What a copy is called."""
+MARKS: Final = "restoration"
+"""The table of restores: each restore says itself that it is one, so it is neither dumped nor counted."""
+_SCHEMA: Final = "alembic_version"
+_SINCE: Final = "0014"
+"""The migration that made MARKS."""
+_TREES: Final = (
+    "SELECT log_id, size, root, signature FROM ledger_checkpoint AS newest WHERE size = "
+    "(SELECT max(size) FROM ledger_checkpoint WHERE log_id = newest.log_id) ORDER BY log_id"
+)
+_SHARED: Final = (0x40000002, 510)
+"""Bytes of a SQLite file that every open connection to it holds locked (its "shared" lock)."""
+
+
+class CopyRefused(Exception):
+    """No copy can be made or put back. Says why and what to do; no secret."""
+
+
+class Copied(NamedTuple):
+    """What a copy holds."""
+
+    schema: str
+    """The newest migration that was applied."""
+    counts: Mapping[str, int]
+    """Rows by table."""
+    trees: tuple[tuple[bytes, SignedTree], ...]
+    """The newest checkpoint of each log."""
+
+
+def kind_of(url: str) -> str:
+    """sqlite or postgresql. Raises UnsafeSettings."""
+    return database_of(url).get_backend_name()
+
+
+def file_of(url: str) -> Path:
+    """Of a SQLite database."""
+    return Path(database_of(url).database or "")
+
+
+def copy_database(url: str, to: Path, programs: Path | None) -> Copied:
+    """Copies the database to a new file. `programs`: where pg_dump is, else by PATH. Raises CopyRefused."""
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.close(descriptor)
+    try:
+        found = _copy_sqlite(file_of(url), to) if kind_of(url) == "sqlite" else _dump(url, to, programs)
+    except (sqlite3.Error, psycopg.Error) as error:
+        raise CopyRefused(f"the database cannot be copied ({type(error).__name__})") from None
+    if found.schema < _SINCE:
+        raise CopyRefused(
+            f"its schema is {found.schema}, and restores are known from {_SINCE} on: `hutong-server migrate`"
+        )
+    return found
+
+
+def _copy_sqlite(source: Path, to: Path) -> Copied:
+    with (
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as live,
+        closing(sqlite3.connect(to, isolation_level=None)) as copy,
+    ):
+        live.backup(copy)
+        # One file, with nothing beside it.
+        copy.execute("PRAGMA journal_mode=DELETE")
+        return _look_sqlite(copy)
+
+
+def _look_sqlite(connection: sqlite3.Connection) -> Copied:
+    names = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
+    )
+    tables = sorted(name for (name,) in names if name not in (_SCHEMA, MARKS))
+    counts = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608
+    (schema,) = connection.execute(f"SELECT version_num FROM {_SCHEMA}").fetchone()  # noqa: S608
+    return Copied(schema, counts, _trees(connection.execute(_TREES).fetchall()))
+
+
+def _look_postgresql(connection: "psycopg.Connection[Any]") -> Copied:
+    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+    tables = sorted(name for (name,) in rows if name not in (_SCHEMA, MARKS))
+    counts = {}
+    for name in tables:
+        (counts[name],) = connection.execute(f'SELECT count(*) FROM "{name}"'.encode()).fetchone() or (0,)  # noqa: S608
+    (schema,) = connection.execute(f"SELECT version_num FROM {_SCHEMA}".encode()).fetchone() or ("",)  # noqa: S608
+    return Copied(schema, counts, _trees(connection.execute(_TREES).fetchall()))
+
+
+def _trees(rows: Iterable[Any]) -> tuple[tuple[bytes, SignedTree], ...]:
+    return tuple((bytes(log_id), SignedTree(size, bytes(root), bytes(sign))) for log_id, size, root, sign in rows)
+
+
+def look(url: str) -> Copied:
+    """What a database holds. Raises StoreUnavailable."""
+    try:
+        if kind_of(url) == "sqlite":
+            with closing(sqlite3.connect(file_of(url))) as connection:
+                return _look_sqlite(connection)
+        with _connected(url) as database:
+            return _look_postgresql(database)
+    except (sqlite3.Error, psycopg.Error) as error:
+        raise StoreUnavailable(f"the database refused ({type(error).__name__})") from None
+
+
+def _arguments(url: str) -> dict[str, Any]:
+    engine = create_engine(database_of(url))
+    given = engine.dialect.create_connect_args(engine.url)[1]
+    # SQLAlchemy's own, beside what libpq knows.
+    return {name: value for name, value in given.items() if name != "context"}
+
+
+def _connected(url: str) -> "psycopg.Connection[Any]":
+    return psycopg.connect(**_arguments(url), autocommit=True)
+
+
+def _dump(url: str, to: Path, programs: Path | None) -> Copied:
+    with _connected(url) as connection:
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+        found = _look_postgresql(connection)
+        _run(
+            url,
+            programs,
+            "pg_dump",
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            f"--exclude-table-data={MARKS}",
+            f"--snapshot={snapshot}",
+            f"--file={to}",
+        )
+        return found
+
+
+def _run(url: str, programs: Path | None, name: str, *arguments: str) -> None:
+    program = shutil.which(name, path=str(programs) if programs else None)
+    if program is None:
+        raise CopyRefused(f"{name} is not here; it comes with PostgreSQL: --postgresql-programs DIR, or PATH")
+    given = _arguments(url)
+    # A password would stand in the list of processes.
+    secret = {"PGPASSWORD": str(given.pop("password"))} if given.get("password") else {}
+    made = subprocess.run(  # noqa: S603  a program of PostgreSQL, with arguments of our own
+        [program, *arguments, f"--dbname={make_conninfo(**given)}"],
+        env=os.environ | secret,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        # What it says may quote rows; that it is of another version is what goes wrong.
+        mismatch = b"version mismatch" in made.stderr
+        raise CopyRefused(
+            f"{name} ended with status {made.returncode}"
+            + (": it is of another version than the server; give that of the server's" if mismatch else "")
+        )
+
+
+def in_use(url: str) -> bool:
+    """Whether anybody has the database open. Raises StoreUnavailable."""
+    if kind_of(url) == "sqlite":
+        path = file_of(url)
+        return path.exists() and _locked(path)
+    try:
+        with _connected(url) as connection:
+            (others,) = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid() AND application_name = 'hutong'"
+            ).fetchone() or (0,)
+            return bool(others)
+    except psycopg.Error as error:
+        raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+
+
+def _locked(path: Path) -> bool:
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED[1], _SHARED[0])
+        except OSError:
+            return True
+    return False
+
+
+def empty(url: str) -> bool:
+    """Whether nothing is there yet. Raises StoreUnavailable."""
+    if kind_of(url) == "sqlite":
+        path = file_of(url)
+        return not path.exists() or path.stat().st_size == 0
+    try:
+        with _connected(url) as connection:
+            return not connection.execute(
+                "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() LIMIT 1"
+            ).fetchone()
+    except psycopg.Error as error:
+        raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
+
+
+def load(url: str, copy: Path, programs: Path | None, at: int) -> None:
+    """Puts a copy into an empty database, which says of itself from the first row on that it is a restore of `at`.
+
+    Raises CopyRefused; nothing of a SQLite file is there then.
+    """
+    try:
+        if kind_of(url) == "sqlite":
+            path = file_of(url)
+            shutil.copyfile(copy, path)
+            path.chmod(0o600)
+            with closing(sqlite3.connect(path, isolation_level=None)) as file:
+                _mark(lambda statement, *values: file.execute(statement, values), at, "?")
+            return
+        # The mark stands before any row does: who is cut off in between leaves nothing that could be served.
+        _run(url, programs, "pg_restore", "--section=pre-data", *_RESTORE, str(copy))
+        with _connected(url) as connection:
+            _mark(lambda statement, *values: connection.execute(statement.encode(), values), at, "%s")
+        _run(url, programs, "pg_restore", "--section=data", *_RESTORE, str(copy))
+        _run(url, programs, "pg_restore", "--section=post-data", *_RESTORE, str(copy))
+    except (sqlite3.Error, psycopg.Error, OSError) as error:
+        raise CopyRefused(f"the backup cannot be put back ({type(error).__name__})") from None
+
+
+_RESTORE: Final = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+
+
+def _mark(execute: Any, at: int, mark: str) -> None:
+    columns = "number, at, reaches, settled, lost_since, excused"
+    execute(f"INSERT INTO {MARKS} ({columns}) VALUES ({mark}, {mark}, 0, NULL, NULL, '[]')", at, at)  # noqa: S608
+
+
+def clear(url: str) -> None:
+    """Removes the registry's tables from a PostgreSQL database. Raises StoreUnavailable."""
+    engine = create_engine(database_of(url))
+    try:
+        with engine.begin() as connection:
+            metadata.drop_all(connection)
+            connection.execute(text(f"DROP TABLE IF EXISTS {_SCHEMA}"))
+    except Exception as error:
+        raise StoreUnavailable(f"the database refused ({type(error).__name__})") from None
+    finally:
+        engine.dispose()
+
+
+def finish_file(path: Path, place: Path) -> None:
+    """Moves a SQLite file that nobody has open to its place, durably."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    sync(path)
+    path.rename(place)
+    sync(place.parent)
+
+
+def sync(path: Path) -> None:
+    """A file's content, or a directory's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -226,6 +226,12 @@ class Settings(BaseSettings):
         return {code: float(rate) for code, _, rate in pairs}
 
     @property
+    def pool_size(self) -> int:
+        """Connections for reads of one process. Beside the worker threads: health, rules, certificates, coverage,
+        metrics, observations, the key ring, counting, and two of enrolment."""
+        return self.database_pool_size or self.worker_threads + 10
+
+    @property
     def approval_roles(self) -> frozenset[str]:
         """Roles for which every enrolment is approved by a second administrator."""
         return frozenset(name.strip() for name in self.enrollment_approval_roles.split(",") if name.strip())
@@ -252,12 +258,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
-    @property
-    def pool_size(self) -> int:
-        """Connections for reads of one process. Beside the worker threads: health, rules, certificates, coverage,
-        metrics, observations, the key ring, counting, and two of enrolment."""
-        return self.database_pool_size or self.worker_threads + 10
-
 
 
 class _Given(Settings):

@@ -151,6 +151,8 @@ def open_channel(
     own = dict(_OPTIONS)
     if several or spread:
         own["grpc.service_config"] = service_config(spread=True)
+        # While one is away the others answer; it is to be found again before the next one goes.
+        own["grpc.max_reconnect_backoff_ms"] = 1_000
     if server_name:
         own["grpc.ssl_target_name_override"] = server_name
     # Each name once: of two, gRPC takes the first.

@@ -24,18 +24,17 @@ def free_port() -> int:
 
 
 class Replica:
-    """One of them. `code` is the directory of another version's server package; None: this one's."""
+    """One of them."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, code: Path | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
-        self.code = code
         self._environment = {**environment, "HUTONG_LISTEN": f"127.0.0.1:{self.port}"}
         self._log = log
         self._server: RunningServer | None = None
 
-    async def start(self) -> None:
-        """Returns once it listens."""
-        more = {"PYTHONPATH": str(self.code)} if self.code else {}
+    async def start(self, code: Path | None = None) -> None:
+        """Returns once it listens. `code`: directory of another version's server package."""
+        more = {"PYTHONPATH": str(code)} if code else {}
         self._server = await asyncio.to_thread(RunningServer, self._environment | more, self._log)
 
     async def drain(self) -> int:

@@ -18,6 +18,8 @@ class Timing:
     p50: float
     p99: float
     reply_bytes: int
+    took: Sequence[float] = ()
+    """Of each call, sorted."""
 
     @property
     def rate(self) -> float:
@@ -81,7 +83,7 @@ async def run(
     for channel in opened:
         await channel.close()
     took.sort()
-    return Timing(len(took), spent, took[len(took) // 2], took[min(len(took) - 1, len(took) * 99 // 100)], size)
+    return Timing(len(took), spent, took[len(took) // 2], took[min(len(took) - 1, len(took) * 99 // 100)], size, took)
 
 
 async def once(target: str, who: Identity, method: str, request: bytes) -> bytes:

@@ -40,7 +40,7 @@ async def beside_echo(
     it; and why it does not count."""
     doctor = places.identity(material, chart_load.ASKER, "emr")
     async with _served(material, "sqlite", directory, patients, say) as target:
-        asked = [chart_load.chart_request(n % patients, f"s{n}") for n in range(patients * 5)]
+        asked = charts.requests(patients, seconds, "s")
         saturated = (await calls.run(target, doctor, charts.METHOD, asked, seconds=seconds)).rate
         size = len(await calls.once(target, doctor, charts.METHOD, asked[0]))
         rate = saturated / 2

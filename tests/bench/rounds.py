@@ -1,7 +1,9 @@
 """A floor and what stands on it, measured in turn: the machine is shared, so only neighbors in time compare."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from tests.bench.calls import Timing
 
@@ -14,6 +16,8 @@ class Beside:
     our_name: str
     floor: list[Timing] = field(default_factory=list)
     ours: list[Timing] = field(default_factory=list)
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What else was found, for the file."""
 
     @property
     def ratio(self) -> float:
@@ -25,7 +29,7 @@ class Beside:
         floor, ours = self.floor[-1], self.ours[-1]
         return f"{self.floor_name} {floor.words()} | {self.our_name} {ours.words()} | {ours.rate / floor.rate:.2f}"
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, Any]:
         """Medians, for the file."""
         return {
             "ratio": round(self.ratio, 3),
@@ -35,4 +39,4 @@ class Beside:
             "floor_p99_ms": round(1000 * median(each.p99 for each in self.floor), 2),
             "p50_ms": round(1000 * median(each.p50 for each in self.ours), 2),
             "p99_ms": round(1000 * median(each.p99 for each in self.ours), 2),
-        }
+        } | dict(self.beside)

@@ -37,7 +37,7 @@ async def measure(
         doctor = places.identity(material, chart_load.ASKER, "emr")
         for turn in range(rounds):
             for port, taken in ((alone.port, found.floor), (both.port, found.ours)):
-                asked = [chart_load.chart_request(n % patients, f"{turn}-{port}-{n}") for n in range(patients * 5)]
+                asked = charts.requests(patients, 2 * seconds, f"{turn}-{port}")
                 target = f"localhost:{port}"
                 taken.append(await calls.run(target, doctor, charts.METHOD, asked, seconds=seconds, channels=CHANNELS))
             say(f"{backend}: {found.last()}")

@@ -19,6 +19,7 @@ from hutong_server.sealed_store import check_keys
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.condition import Condition, condition
+from hutong_server.store.connections import room
 from hutong_server.store.engine import UnsafeSettings, database_of
 from hutong_server.trust import ca_directory
 
@@ -64,6 +65,9 @@ MENDS = {
     "HUTONG_CRYPTO_SUITE": "set it to what the database is sealed with, or change that as the sentence says",
     "HUTONG_DATABASE_URL": "is the database up, the name, the role and its password file (PGPASSFILE) right? An unsafe "
     "setting is mended where it was made: postgresql.conf, ALTER ROLE, ALTER DATABASE",
+    "HUTONG_DATABASE_DIRECT_URL": "name the same PostgreSQL, without the pooler; leave it empty where there is none",
+    "HUTONG_DATABASE_REPLICA_URL": "name a standby of the same PostgreSQL, or leave it empty",
+    "HUTONG_STATEMENT_TIMEOUT_SECONDS": "set lock time-out < statement time-out < deadline; defaults are 1.5, 2, 30",
 }
 """What to do about a sentence that begins with the variable."""
 
@@ -71,7 +75,11 @@ MENDS = {
 def examine(settings: Settings, now: datetime.datetime, least_free: float, probe: str = "") -> list[Finding]:
     """Everything, at `now` (aware). `least_free`: GiB that each disk should have. `probe`: certificate of `health`."""
     found = [
-        *_section("settings", safety.address_problems(settings), lambda: [Finding("settings", "known and in range")]),
+        *_section(
+            "settings",
+            [*safety.address_problems(settings), *safety.connection_problems(settings)],
+            lambda: [Finding("settings", "known and in range")],
+        ),
         *_certificates(settings, now),
         *(_probe(Path(probe), now) if probe else ()),
         *_section("keys", safety.key_problems(settings), lambda: [Finding("keys", "there, closed to others")]),
@@ -167,7 +175,7 @@ def _database(settings: Settings) -> list[Finding]:
         text = f"the schema lacks {len(state.pending)} migrations: {', '.join(state.pending)}"
         return [Finding("database", text, "back it up, then `hutong-server migrate`"), *_clock(state)]
     well = Finding("database", "answers, settings durable, schema up to date")
-    return [well, *_restored(state), *_clock(state), *_opens(settings)]
+    return [well, *_restored(state), *_clock(state), *_connections(settings), *_opens(settings)]
 
 
 def _file(settings: Settings) -> list[Finding]:
@@ -188,6 +196,31 @@ def _file(settings: Settings) -> list[Finding]:
             text = f"{each} is open to others (mode {stat.S_IMODE(status.st_mode):04o})"
             found.append(Finding("database", text, f"chmod 600 {each}"))
     return found
+
+
+def _connections(settings: Settings) -> list[Finding]:
+    """Whether the server has as many as all processes of this machine may open."""
+    try:
+        found = room(settings.database_url)
+    except (UnsafeSettings, StoreUnavailable) as error:
+        return _section("connections", [f"HUTONG_DATABASE_URL: {error}"], list)
+    if found is None:
+        return []
+    each = settings.pool_size + settings.database_lanes
+    listening = 0 if settings.database_direct_url else 1
+    wanted = settings.workers * (each + listening)
+    text = f"{settings.workers} processes may open {wanted}, PostgreSQL has {found.connections} for all its callers"
+    if found.pooled:
+        told = "" if settings.database_direct_url else "; changes of rules are found by polls only"
+        text = f"a pooler is between: {wanted} of its clients' connections are needed{told}"
+        mend = "set HUTONG_DATABASE_DIRECT_URL to PostgreSQL itself" if told else ""
+        return [Finding("connections", text, mend)]
+    mend = (
+        "lower HUTONG_DATABASE_POOL_SIZE or HUTONG_WORKERS, raise max_connections, or put pgbouncer between"
+        if wanted > found.connections
+        else ""
+    )
+    return [Finding("connections", text, mend)]
 
 
 def _restored(state: Condition) -> list[Finding]:

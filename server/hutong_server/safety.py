@@ -133,9 +133,14 @@ def address_problems(settings: Settings) -> list[str]:
 
 def _database(settings: Settings) -> list[str]:
     try:
-        target = database_of(settings.database_url)
+        database_of(settings.database_url)
     except UnsafeSettings as error:
         return [f"HUTONG_DATABASE_URL: {error}"]
+    return connection_problems(settings)
+
+
+def connection_problems(settings: Settings) -> list[str]:
+    """Faults of what is said of connections beside the database's URL: time-outs, other addresses."""
     found = []
     if not settings.lock_timeout_seconds < settings.statement_timeout_seconds < settings.default_deadline_seconds:
         found.append(
@@ -149,7 +154,7 @@ def _database(settings: Settings) -> list[str]:
         if not url:
             continue
         try:
-            if database_of(url).get_backend_name() != "postgresql" or target.get_backend_name() != "postgresql":
+            if {database_of(each).get_backend_name() for each in (url, settings.database_url)} != {"postgresql"}:
                 found.append(f"{variable}: is for PostgreSQL only")
         except UnsafeSettings as error:
             found.append(f"{variable}: {error}")

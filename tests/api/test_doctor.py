@@ -21,6 +21,7 @@ from tests.api.process import ServerProcess, run
 from tests.api.site import ROOT, Material, load_make_certs
 from tests.conftest import MakeStoreUrl
 from tests.enrollment.place import make_authorities
+from tests.pgbouncer import Pgbouncer
 from tests.postgresql import PostgresqlServer
 
 
@@ -212,6 +213,29 @@ def test_settings(own: Material, url: str, tmp_path: Path) -> None:
     assert (subject, text.partition(":")[0]) == ("settings", "HUTONG_METRICS_LISTEN")
     said = run(["doctor"], own.environment(url, HUTONG_LISTN="127.0.0.1:1"), tmp_path)
     assert (said.returncode, "did you mean HUTONG_LISTEN" in said.stderr) == (1, True)
+
+
+def test_connections(
+    own: Material, make_store_url: MakeStoreUrl, pgbouncer: Pgbouncer, postgresql: PostgresqlServer
+) -> None:
+    direct = make_store_url("postgresql")
+    pooled = pgbouncer.url(postgresql.database(direct))
+    assert not wrong(own, direct, HUTONG_WORKERS="4")
+    ((subject, text),) = wrong(own, direct, HUTONG_WORKERS="8")
+    assert (subject, text) == ("connections", "8 processes may open 120, PostgreSQL has 97 for all its callers")
+    assert not wrong(own, direct, HUTONG_WORKERS="8", HUTONG_DATABASE_POOL_SIZE="4")
+    ((subject, text),) = wrong(own, pooled, HUTONG_WORKERS="8")
+    assert subject == "connections"
+    assert "by polls only" in text
+    assert not wrong(own, pooled, HUTONG_WORKERS="8", HUTONG_DATABASE_DIRECT_URL=direct)
+
+
+def test_what_is_said_of_connections(own: Material, url: str, make_store_url: MakeStoreUrl) -> None:
+    found = wrong(own, url, HUTONG_LOCK_TIMEOUT_SECONDS="3", HUTONG_DATABASE_REPLICA_URL=make_store_url("postgresql"))
+    assert {text.partition(":")[0] for _, text in found} == {
+        "HUTONG_STATEMENT_TIMEOUT_SECONDS",
+        "HUTONG_DATABASE_REPLICA_URL",
+    }
 
 
 def test_every_sentence_about_a_variable_has_its_mend() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from hutong_server.store import sql
 from hutong_server.store.base import ROOT_LOG, AccessRecord, FeedStatus, SealBroken, Sealer, Store, Writer
+from hutong_server.store.distributing import is_distributed
 from hutong_server.store.leaves import access_of, canonical, leaf_of
 from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_view import SqlLedgerView, StoredTree, take_any_text
@@ -372,7 +373,8 @@ def test_a_leaf_moved_to_a_log_that_is_not_there_is_found_twice(written_url: str
 
 
 def test_a_leaf_taken_out_of_its_log_is_found(written_url: str, sealer: Sealer) -> None:
-    tamper(written_url, "UPDATE access_record SET log_id = NULL, leaf_index = NULL WHERE leaf_index = 3")
+    none = "''" if is_distributed(written_url) else "NULL"
+    tamper(written_url, f"UPDATE access_record SET log_id = {none}, leaf_index = NULL WHERE leaf_index = 3")  # noqa: S608
     found = faults(written_url, sealer)
     assert "leaf 3: was removed" in found[0]
     assert "records outside of every log, written after the ledger began" in found

@@ -131,7 +131,8 @@ class Settings(BaseSettings):
         1095, description="How long notices are kept after they were acknowledged. Others are kept for ever."
     )
     retain_records_days: Annotated[int, Field(ge=92, le=36525)] = Field(
-        400, description="How long unmapped codes, counts of intake, ended certificates and called-off imports are kept."
+        400,
+        description="How long unmapped codes, counts of intake, ended certificates and called-off imports are kept.",
     )
     mail_server: Annotated[str, Field(pattern=r"^(\S+:\d{1,5})?$")] = Field(
         "", description="SMTP server, host:port, that reports are mailed by; empty: none are."

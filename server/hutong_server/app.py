@@ -302,10 +302,11 @@ def _open(settings: Settings) -> tuple[SqlStore, KeyRing, MerkleLedger]:
         prepare_schema(settings.database_url)
         ledger = open_ledger(settings.registry_name, settings.ledger_key, settings.ledger_export)
         store, ring = open_sealed(settings, now, pool_size=settings.pool_size, ledger=ledger)
-        last = store.read(lambda reader: reader.restoration())
-        if last is not None and last.settled is None:
+        try:
+            check_settled(store)
+        except BaseException:
             store.close()
-            raise SettingsError([UNSETTLED])
+            raise
         return store, ring, ledger
     except (UnsafeSettings, StoreUnavailable) as error:
         raise SettingsError([f"HUTONG_DATABASE_URL: {error}"]) from None
@@ -345,14 +346,25 @@ def prepare_schema(url: str) -> None:
         raise SettingsError([f"the database lacks {len(pending)} migrations; run `hutong-server migrate`"])
 
 
+def check_settled(store: SqlStore) -> None:
+    """Raises SettingsError for a database that was put back from a backup and is not brought up to date."""
+    last = store.read(lambda reader: reader.restoration())
+    if last is not None and last.settled is None:
+        raise SettingsError([UNSETTLED])
+
+
 def database_problems(settings: Settings) -> list[str]:
     """What the database itself would refuse at a start. Makes nothing."""
     url = settings.database_url
     if is_new_file(url):
         return first_key_problems(settings)
     try:
-        open_store(url, KeyedSealer(), pool_size=1).close()
-        prepare_schema(url)
+        store = open_store(url, KeyedSealer(), pool_size=1)
+        try:
+            prepare_schema(url)
+            check_settled(store)
+        finally:
+            store.close()
         check_keys(settings)
     except (UnsafeSettings, StoreUnavailable) as error:
         return [f"HUTONG_DATABASE_URL: {error}"]

@@ -173,6 +173,7 @@ def _move_aside(file: Path, at: Instant) -> None:
 
 def _faults(settings: Settings, manifest: "Manifest", exports: Sequence[Path]) -> list[str]:
     """What is not as the manifest, the ledger and its export say."""
+    from hutong_server.store.base import SealBroken
     from hutong_server.store.database_copy import look
 
     counts = look(settings.database_url).counts
@@ -182,7 +183,12 @@ def _faults(settings: Settings, manifest: "Manifest", exports: Sequence[Path]) -
         if counts.get(name, 0) != count
     ]
     with _opened(settings) as it:
-        it.store.read(lambda reader: reader.check_seals())
+        try:
+            it.store.read(lambda reader: reader.check_seals())
+        except SealBroken:
+            faults.append(
+                "something sealed does not open: it was changed, moved, or sealed under a key that is not there"
+            )
         return faults + _verified(it, manifest.ledger, exports)[0]
 
 

@@ -4,14 +4,12 @@ withheld, revoked and suspended after the backup holds again; of whoever has not
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from click.testing import Result
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hutong.v1 import (
@@ -24,16 +22,14 @@ from hutong.v1 import (
     report_pb2,
 )
 from hutong_server import app, settings
-from hutong_server.__main__ import cli
 from hutong_server.sealed_store import open_sealed
 from hutong_server.store.base_certificates import CertificateRow
-from typer.testing import CliRunner
 
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
 from tests.api.site import Material, Site, refused, start_site
 from tests.conftest import BACKENDS, MakeStoreUrl
+from tests.e2e.desk import Desk
 from tests.e2e.running import RunningServer
-from tests.postgresql import PostgresqlServer, programs
 
 FILES = {**CATALOG, "institutions.csv": CATALOG["institutions.csv"] + "H3,民营医院,private,990421,,,0\n"}
 DAY = 86_400_000
@@ -41,38 +37,6 @@ LATE, UNKNOWN = publish(lab_report("late", person(6))), publish(lab_report("unkn
 """Published after the backup, and sent again after the loss."""
 LOAD = 100
 """The first serial number of those who are published all the while."""
-
-
-@dataclass
-class Desk:
-    """An operator with a database and its settings."""
-
-    material: Material
-    url: str
-    directory: Path
-    postgresql: PostgresqlServer | None
-    more: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        export = {"HUTONG_LEDGER_EXPORT": str(self.directory / "export")}
-        return self.material.environment(self.url, **{**export, **self.more})
-
-    def run(self, *arguments: str, **more: str) -> Result:
-        if self.postgresql and arguments[0] in ("backup", "restore"):
-            arguments = (*arguments, "--postgresql-programs", str(programs()))
-        made = CliRunner().invoke(cli, list(arguments), env={**self.environment, **more}, catch_exceptions=False)
-        print(*arguments, made.exit_code, made.output, sep="\n")
-        return made
-
-    def lose(self) -> None:
-        """The database is gone; an empty one takes its place on PostgreSQL."""
-        if self.postgresql:
-            self.postgresql.drop(self.postgresql.database(self.url))
-            self.url = self.postgresql.url(self.postgresql.create())
-        else:
-            for path in Path(self.url.removeprefix("sqlite:///")).parent.glob("hutong.db*"):
-                path.unlink()
 
 
 @pytest.fixture(params=BACKENDS)

@@ -1,9 +1,9 @@
 """A nation's peak, played through event by event: calls arrive by chance, wait at workers, and one replica is lost.
 
 The model. Calls come independently of each other (Poisson). Each goes to a worker by chance: a million institutions
-hold connections, and the balancer does not look into them. A worker serves one call at a time, in order of arrival: it is
-one Python process. It is occupied by a call for the processor time that was measured; the answer takes as long as a
-call takes alone, longer than that by waiting for the disk and the network. When a replica is lost, the calls at its
+hold connections, and the balancer does not look into them. A worker serves one call at a time, in order of arrival: it
+is one Python process. It is occupied by a call for the processor time that was measured; the answer takes as long as
+a call takes alone, longer than that by waiting for the disk and the network. When a replica is lost, the calls at its
 workers fail, and their callers ask again elsewhere after a pause; their time goes on counting. Nothing is shed. The
 same seed gives the same numbers.
 """
@@ -52,6 +52,9 @@ class Played:
     longest: int
     """The most of them."""
     asked_again: int
+    came: int
+    answered: int
+    """Of those that came: all, sooner or later."""
 
 
 def play(
@@ -67,8 +70,10 @@ def play(
 ) -> Played:
     """`rate` calls a second for so many seconds after `warm`. `replica`: workers that are lost together at `lost_at`.
 
-    All times begin with the warm-up, whose calls are not counted.
+    All times begin with the warm-up, whose calls are not counted. Raises ValueError when nobody is left.
     """
+    if lost_at is not None and replica >= workers:
+        raise ValueError("no worker is left")
     chance = random.Random(seed)  # noqa: S311  # a simulation
     alive = list(range(workers))
     free = [0.0] * workers
@@ -76,7 +81,7 @@ def play(
     took: list[float] = []
     waiting: list[int] = []
     end, begin, lost = 1000 * (warm + seconds), 1000 * warm, 1000 * (lost_at or 0) or None
-    again = 0
+    again = came = 0
     # (when, tie-breaker, when it was due)
     coming: list[tuple[float, int, float]] = [(chance.expovariate(rate) * 1000, 0, -1.0)]
     number = 0
@@ -96,6 +101,7 @@ def play(
         if due < 0:
             # A new call; the next one is known by it.
             due, number = now, number + 1
+            came += due >= begin
             following = now + chance.expovariate(rate) * 1000
             if following < end:
                 heapq.heappush(coming, (following, number, -1.0))
@@ -120,4 +126,6 @@ def play(
         queue=sum(waiting) / len(waiting),
         longest=max(waiting),
         asked_again=again,
+        came=came,
+        answered=len(took),
     )

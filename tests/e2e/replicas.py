@@ -32,9 +32,9 @@ class Replica:
         self._log = log
         self._server: RunningServer | None = None
 
-    async def start(self, code: Path | None = None) -> None:
-        """Returns once it listens. `code`: directory of another version's server package."""
-        more = {"PYTHONPATH": str(code)} if code else {}
+    async def start(self, code: str = "") -> None:
+        """Returns once it listens. `code`: PYTHONPATH of another version's server package."""
+        more = {"PYTHONPATH": code} if code else {}
         self._server = await asyncio.to_thread(RunningServer, self._environment | more, self._log)
 
     async def drain(self) -> int:

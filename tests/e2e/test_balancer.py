@@ -5,7 +5,7 @@ import re
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -109,6 +109,24 @@ async def _upstream(came: list[bytes]) -> AsyncIterator[int]:
     server = await asyncio.start_server(take, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_connection_to_one_that_is_gone_goes_to_the_next_at_once(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(_upstream([]))
+        async with _upstream([]) as gone:
+            front = await stack.enter_async_context(haproxy(tmp_path, gone, port))
+        # The balancer does not know yet, and the one that is gone has the fewest connections.
+        began = loop.time()
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", front)
+            writer.write(HELLO)
+            async with asyncio.timeout(8):
+                assert await reader.read(1) == b"!"
+            writer.transport.abort()
+        assert loop.time() - began < 0.9
+        assert "is DOWN" not in (tmp_path / "haproxy.log").read_text()
 
 
 async def test_what_is_no_tls_is_not_passed_on(tmp_path: Path) -> None:

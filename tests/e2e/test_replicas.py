@@ -1,10 +1,12 @@
 """Two replicas on one PostgreSQL are upgraded, drained, killed and rolled back while doctors and laboratories go on.
 
 They go by HAProxy, by nginx and by the client's own list of both, at the same time. Whoever uses the client sees no
-failed call; what was acknowledged is there, once; streams go on. The next version is made: tests/next_version.py.
+failed call; what was acknowledged is there, once; streams go on. The next version is made (tests/next_version.py), or
+this one comes after one of before (`make upgrade FROM=TAG`).
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -20,8 +22,10 @@ from tests.api.process import run
 from tests.api.site import Material
 from tests.conftest import MakeStoreUrl
 from tests.deploy.test_nginx import NGINX, nginx
+from tests.e2e.former import former_server
 from tests.e2e.replicas import HAPROXY, Replica, haproxy
 from tests.e2e.steady_load import SERIALS, SteadyLoad, connect
+from tests.postgresql import PostgresqlServer
 
 FRONTS = ("haproxy", "nginx", "list")
 OFTEN = {"inter 1s": "inter 200ms"}
@@ -49,21 +53,26 @@ class Day:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def day(
-    material: Material, make_store_url: MakeStoreUrl, tmp_path_factory: pytest.TempPathFactory
+    material: Material,
+    postgresql: PostgresqlServer,
+    make_store_url: MakeStoreUrl,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Day]:
     directory = tmp_path_factory.mktemp("replicas")
-    coming = next_version.copy_server(directory / "next")
+    former, coming = _versions(directory)
     environment = material.environment(
-        make_store_url("postgresql"),
+        postgresql.url(postgresql.create()) if former else make_store_url("postgresql"),
         HUTONG_LOG_LEVEL="warning",
         # The same institution asks over three ways.
         HUTONG_MAX_CALLS_PER_INSTITUTION="256",
     )
+    if former:
+        assert "applied" in await _migrated(environment, former, directory)
     first, second = (Replica(environment, directory / name) for name in ("first", "second"))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(first.end)
         stack.push_async_callback(second.end)
-        await asyncio.gather(first.start(), second.start())
+        await asyncio.gather(first.start(former), second.start(former))
         async with connect(material, f"localhost:{first.port}", "registry", "admin", deadline=20) as admin:
             await admin.admin.import_catalog([(name, text.encode()) for name, text in CATALOG.items()])
         # Until the other has the rules, as promised.
@@ -74,17 +83,31 @@ async def day(
             for load in loads.values():
                 await going.enter_async_context(load)
             _phase(loads, "the schema is migrated")
-            migrated = await asyncio.to_thread(run, ["migrate"], environment | {"PYTHONPATH": str(coming)}, directory)
+            migrated = await _migrated(environment, coming, directory)
             statuses = [await _drained(first, loads)]
             await _back(first, loads, coming)
             told = await _killed(second, loads)
             await _back(second, loads, coming)
             # The former version is taken back, on the next one's schema.
             statuses.append(await _drained(first, loads))
-            await _back(first, loads)
+            await _back(first, loads, former)
             statuses.append(await _drained(second, loads))
             await asyncio.sleep(0.5)
-        yield Day(material, loads, migrated.stdout + migrated.stderr, statuses, told, first.port)
+        yield Day(material, loads, migrated, statuses, told, first.port)
+
+
+def _versions(directory: Path) -> tuple[str, str]:
+    """PYTHONPATH of the one that runs and of the one that comes: this one and a made next one; or, with
+    UPGRADE_FROM=TAG (`make upgrade FROM=TAG`), that one and this."""
+    if reference := os.environ.get("UPGRADE_FROM"):
+        return former_server(reference, directory / "former"), ""
+    return "", str(next_version.copy_server(directory / "next"))
+
+
+async def _migrated(environment: dict[str, str], code: str, directory: Path) -> str:
+    """What `hutong-server migrate` of a version says."""
+    done = await asyncio.to_thread(run, ["migrate"], environment | ({"PYTHONPATH": code} if code else {}), directory)
+    return done.stdout + done.stderr
 
 
 async def _fronts(stack: AsyncExitStack, directory: Path, *ports: int) -> dict[str, str]:
@@ -107,7 +130,7 @@ def _phase(loads: dict[str, SteadyLoad], name: str) -> None:
         load.phase = name
 
 
-async def _back(replica: Replica, loads: dict[str, SteadyLoad], code: Path | None = None) -> None:
+async def _back(replica: Replica, loads: dict[str, SteadyLoad], code: str) -> None:
     """Until balancers and clients have seen that it is: a client that has a list looks every second."""
     await replica.start(code)
     _phase(loads, "one came back")
@@ -146,7 +169,8 @@ def test_no_call_failed(day: Day, front: str) -> None:
 
 
 def test_the_schema_was_migrated_and_the_drained_ended_in_good_order(day: Day) -> None:
-    assert day.migrated == "applied 9001\napplied 9002\n"
+    if "UPGRADE_FROM" not in os.environ:
+        assert day.migrated == "applied 9001\napplied 9002\n"
     assert day.statuses == [0, 0, 0]
 
 

@@ -92,9 +92,18 @@ walk: install ## docs/operations.md from nothing to a running registry on a copy
 fuzz: install ## Fuzz every method and the intake for longer, with new examples each time (minutes)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz --timeout 0
 
+.PHONY: faults
+faults: install packages ## Stop, kill, fill and cut everything for ten seconds each (5 minutes; FAULT_SECONDS=)
+	FAULT_SECONDS=$${FAULT_SECONDS:-10} $(BIN)/python -m pytest tests/faults tests/faults/long_*.py
+
 .PHONY: bench-memory
 bench-memory: install ## Memory of the server after 100,000 reports (takes minutes)
 	$(BIN)/python -m tests.bench --memory
+
+FROM ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
+.PHONY: upgrade
+upgrade: install packages ## Upgrade two replicas from a tag or commit to this version under load, and roll back (FROM=; a minute)
+	UPGRADE_FROM=$(FROM) $(BIN)/python -m pytest tests/e2e/test_replicas.py
 
 .PHONY: failover pooler
 failover: install ## Kill the PostgreSQL primary under load and promote its standby, ten times (2 minutes; HUTONG_FAILOVERS=)

@@ -27,6 +27,9 @@ from tests.e2e.replicas import HAPROXY, Replica, haproxy
 from tests.e2e.steady_load import SERIALS, SteadyLoad, connect
 from tests.postgresql import PostgresqlServer
 
+# On a machine that does much else beside.
+pytestmark = pytest.mark.timeout(300)
+
 FRONTS = ("haproxy", "nginx", "list")
 OFTEN = {"inter 1s": "inter 200ms"}
 """HAProxy looks whether they are there."""

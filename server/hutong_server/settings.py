@@ -20,6 +20,7 @@ OTHER_PROGRAMS = frozenset(
         "HUTONG_KEY",
         "HUTONG_LANG",
         "HUTONG_LEDGER_VERIFIER",
+        "HUTONG_METRICS",
         "HUTONG_DEADLINE",
         "HUTONG_JSON",
         "HUTONG_PRACTITIONER",

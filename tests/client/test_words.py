@@ -147,6 +147,7 @@ COMMANDS = (
     "",
     "publish",
     "doctor",
+    "top",
     "chart",
     "reports",
     "report",

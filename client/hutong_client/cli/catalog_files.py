@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hutong_client.cli.labels import enum_label
 from hutong_client.cli.language import Language, say
 from hutong_client.cli.output import as_dict, cell, table
 from hutong_client.cli.session import Session, UsageFault
+from hutong_client.errors import CatalogInvalid
 from hutong_client.rule_calls import IMPORT_DEADLINE
 
 SUFFIXES = (".yaml", ".yml", ".csv")
@@ -28,11 +30,21 @@ async def import_files(
     dry_run: bool,
     comment: str,
     activate_at: datetime | date | None = None,
+    kind: str = "",
 ) -> None:
-    """Imports the files, now or at that moment, or with `dry_run` shows the difference."""
+    """Imports the files, now or at that moment, or with `dry_run` shows the difference.
+
+    `kind`: what CSV files hold whatever they are called; else their names say it.
+    """
     files = read_files(paths)
+    called = {_named(name, kind): name for name, _ in files}
+    sent = [(_named(name, kind), content) for name, content in files]
     async with at.connect(IMPORT_DEADLINE) as client:
-        answer = await client.admin.import_catalog(files, dry_run=dry_run, comment=comment, activate_at=activate_at)
+        try:
+            answer = await client.admin.import_catalog(sent, dry_run=dry_run, comment=comment, activate_at=activate_at)
+        except CatalogInvalid as error:
+            faults = [replace(each, path=_place(each.path, called)) for each in error.violations]
+            raise CatalogInvalid(error.reason, error.code, error.message, faults, error.request_id) from None
     at.give(as_dict(answer), lambda console: _show(answer, console, at.language, dry_run=dry_run))
 
 
@@ -46,6 +58,20 @@ def read_files(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
     if not found:
         raise UsageFault(say("没有找到 .yaml 或 .csv 文件。", "No .yaml or .csv files were found."))
     return [(str(file), file.read_bytes()) for file in found]
+
+
+def _named(name: str, kind: str) -> str:
+    """The name by which a file is sent: one that says what is in it."""
+    path = Path(name)
+    if not kind or path.suffix != ".csv" or path.name.startswith(kind):
+        return name
+    return str(path.with_name(f"{kind}-{path.name}"))
+
+
+def _place(place: str, called: Mapping[str, str]) -> str:
+    """A place as it is called here: file:line:column."""
+    sent = next((name for name in called if place.startswith(f"{name}:")), "")
+    return called[sent] + place.removeprefix(sent) if sent else place
 
 
 def _show(answer: catalog.ImportCatalogResponse, console: Console, language: Language, *, dry_run: bool) -> None:

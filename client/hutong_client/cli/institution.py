@@ -195,4 +195,4 @@ async def import_(
     ] = False,
     comment: Annotated[str, typer.Option(help=help_text("说明，存档用", "Why, for the record"))] = "",
 ) -> None:
-    await import_files(at, files, dry_run=dry_run, comment=comment)
+    await import_files(at, files, dry_run=dry_run, comment=comment, kind="institutions")

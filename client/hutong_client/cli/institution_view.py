@@ -32,6 +32,8 @@ def states(each: catalog.Institution, language: Language) -> list[str]:
         found.append(f"自 {since} 起不互认" if language == "zh" else f"quality suspended since {since}")
     if each.feed_behind:
         found.append("上传滞后" if language == "zh" else "feed is behind")
+    if each.feed_not_resumed:
+        found.append("恢复后尚未续传" if language == "zh" else "feed has not gone on since the registry was restored")
     return found
 
 
@@ -48,7 +50,7 @@ def show_institution(each: catalog.Institution, console: Console, language: Lang
         (
             "状态" if zh else "State",
             "; ".join(states(each, language)),
-            "" if active and not each.feed_behind else "yellow",
+            "" if active and not (each.feed_behind or each.feed_not_resumed) else "yellow",
         ),
         ("上传间隔" if zh else "Feed interval", _interval(each, zh), ""),
         ("最近上传" if zh else "Last heard", _heard(each, zh), "yellow" if each.feed_behind else ""),
@@ -227,7 +229,7 @@ def _heard(each: catalog.Institution, zh: bool) -> str:
     if not each.HasField("last_received_at"):
         return "—"
     minutes = max(0, round((datetime.now(UTC).timestamp() - each.last_received_at.seconds) / 60))
-    for size, words in ((1440, ("天", "days")), (60, ("小时", "hours")), (1, ("分钟", "minutes"))):
+    for size, words in ((1440, ("天", "d")), (60, ("小时", "h")), (1, ("分钟", "min"))):
         if minutes >= 2 * size or size == 1:
             ago = f"{minutes // size} {words[0]}前" if zh else f"{minutes // size} {words[1]} ago"
             return f"{local_time(each.last_received_at)} ({ago})"

@@ -30,6 +30,7 @@ from hutong_client.cli import (
     rule_history,
     rules,
     stats,
+    top,
     trend,
     unmapped,
     withhold,
@@ -115,6 +116,16 @@ _COMMANDS = (
         trend.trend,
         help_text(
             "一个项目跨机构的变化：图形与明细（emr 证书）", "One item across institutions over time (emr certificate)"
+        ),
+    ),
+    (
+        app,
+        "top",
+        top.top,
+        help_text(
+            "平台运行实况：速率、延迟、错误、上传、互认；读指标页，不需要证书。^C 结束。退出状态 3：--once 无应答",
+            "How the registry does, live: rates, latencies, errors, feeds, recognition; from its page of metrics, "
+            "without a certificate. ^C ends it. Exit status 3: --once and nothing answers",
         ),
     ),
     (

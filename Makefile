@@ -86,8 +86,13 @@ city-month: install ## A month of a city of 839 institutions, what recognition i
 	$(BIN)/python deploy/city_month/month.py --visits $(VISITS) --seed $${SEED:-1}
 
 .PHONY: walk
-walk: install ## docs/operations.md from nothing to a running registry on a copy of this machine, by apt-get and pip (root; minutes)
+walk: install ## The documents from a bare machine to the first prompt, on a copy of this one, by apt-get and pip (root; minutes)
 	HUTONG_WALK=whole $(BIN)/python -m pytest tests/walk --timeout 0
+
+MINUTES ?= 10
+.PHONY: soak
+soak: install ## Twelve hours of a city's day in ten minutes: does the end equal the beginning? (build/soak.svg, MINUTES=)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 fuzz: install ## Fuzz every method and the intake for longer, with new examples each time (minutes)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz --timeout 0

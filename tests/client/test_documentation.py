@@ -21,9 +21,9 @@ def filled(text: str, registry: RegistryProcess) -> str:
     certificate, key = registry.authority.client("H2", "emr")
     for sample, real in {
         "registry.example:7443": registry.address,
-        "ca.pem": str(registry.authority.certificate_file),
-        "H1.emr.pem": str(certificate),
-        "H1.emr.key": str(key),
+        "certs/ca.pem": str(registry.authority.certificate_file),
+        "certs/client.pem": str(certificate),
+        "certs/client.key": str(key),
         "…": person(860)["identifier"][0]["value"],
     }.items():
         assert sample in text
@@ -77,7 +77,7 @@ def test_the_examples_run(registry: RegistryProcess, cli: Cli, tmp_path: Path) -
     (tmp_path / "again.json").write_bytes(encoded(lab_report("doc-3", person(860), days_ago=2)))
     cli("publish", tmp_path / "again.json", institution="H1", role="feed")
 
-    (shell,) = [block for block in blocks("sh") if "hutong chart" in block]
+    (shell,) = [block for block in blocks("sh") if "<<END" in block]
     # In the visit above it was decided already.
     shell = filled(shell, registry).replace("--encounter E1", "--encounter E2")
     ran = subprocess.run(["sh", "-c", shell], capture_output=True, encoding="utf-8", env=environment)

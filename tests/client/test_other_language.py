@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.api.documents import encoded, lab_report, person
 from tests.client.conftest import ROOT, Cli, RegistryProcess
 
+DOCUMENT = (ROOT / "docs/emr-integration.md").read_text("utf-8")
 SAMPLE = Path(__file__).parent / "other_language"
 
 
@@ -44,6 +46,32 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"the sample's packages could not be installed ({type(error).__name__}): it was not run")
     return folder
+
+
+def test_the_documents_first_prompt(sample: Path, registry: RegistryProcess, cli: Cli, tmp_path: Path) -> None:
+    patient = person(851)
+    (tmp_path / "a.json").write_bytes(encoded(lab_report("node-2", patient, value="4.20")))
+    cli("publish", tmp_path, institution="H1", role="feed")
+    (example,) = re.findall(r"^```js\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    certificate, key = registry.authority.client("H2", "emr")
+    for shown, real in {
+        '["proto"]': json.dumps([str(ROOT / "proto")]),
+        "certs/ca.pem": str(registry.authority.certificate_file),
+        "certs/client.key": str(key),
+        "certs/client.pem": str(certificate),
+        "registry.example:7443": registry.address,
+        "…": patient["identifier"][0]["value"],
+        # A busy machine is slower than a doctor waits.
+        "+ 2000": "+ 20000",
+    }.items():
+        assert example.count(shown) == 1, shown
+        example = example.replace(shown, real)
+    (sample / "first-prompt.mjs").write_text(example)
+    ran = subprocess.run(
+        ["node", "first-prompt.mjs"], cwd=sample, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.fullmatch(r"钾 4.20 mmol/L \S*HR\n", ran.stdout), ran.stdout
 
 
 def run(sample: Path, registry: RegistryProcess, role: str, address: str = "", deadline: str = "20") -> dict[str, Any]:

@@ -50,9 +50,10 @@ async def enroll_token(
         answer = await client.admin.create_enrollment_token(code, role, hours=hours, needs_approval=approval)
 
     def show(console: Console) -> None:
+        # Alone on standard output, so that `> token` holds nothing else.
         console.print(Text(answer.token), soft_wrap=True)
         until = local_time(answer.expires_at)
-        console.print(
+        at.err.print(
             Text(
                 say(
                     f"只显示这一次，有效至 {until}，只能用一次。在机构处执行：",
@@ -63,7 +64,7 @@ async def enroll_token(
             soft_wrap=True,
         )
         line = f"hutong enroll --registry HOST:PORT --ca-fingerprint {answer.ca_fingerprint} --out DIR"
-        console.print(Text(line), soft_wrap=True)
+        at.err.print(Text(line), soft_wrap=True)
 
     at.give(as_dict(answer), show)
 

@@ -1,7 +1,7 @@
 """Fixtures of the tests of bad days.
 
 material   module   certificates and key files of a module's own: these tests take them away
-seconds    session  how long what stops stays away: FAULT_SECONDS, 3 by default (`make faults`: 10)
+seconds    session  how long what stops stays away: FAULT_SECONDS, 2 by default (`make faults`: 10)
 """
 
 import os
@@ -14,7 +14,7 @@ from tests.api.site import Material, load_make_certs
 
 @pytest.fixture(scope="session")
 def seconds() -> float:
-    return float(os.environ.get("FAULT_SECONDS", "3"))
+    return float(os.environ.get("FAULT_SECONDS", "2"))
 
 
 @pytest.fixture(scope="module")

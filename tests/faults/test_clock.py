@@ -15,7 +15,7 @@ from tests.api.documents import CATALOG, encoded, lab_report, person
 from tests.api.process import run
 from tests.api.site import Material, Site
 from tests.e2e.running import RunningServer
-from tests.faults.load import connect, under_load
+from tests.faults.load import PATIENT, connect, under_load
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -52,7 +52,7 @@ async def test_a_clock_that_jumps(material: Material, make_store_url: Callable[[
         site = Site(material, server.port)
         await site.load(CATALOG)
         await site.close()
-        async with under_load(material, server.port) as load:
+        async with under_load(material, server.port, PATIENT) as load:
             clock.jump(4 * HOUR)
             await load.answered()
             clock.jump(0)

@@ -43,7 +43,9 @@ def registry(
     name = database.create()
     migrate(database.url(name))
     url = f"postgresql://postgres@127.0.0.1:{line.port}/{name}"
-    server = ServerProcess(material.environment(url), tmp_path_factory.mktemp("registry"))
+    server = ServerProcess(
+        material.environment(url, HUTONG_HEALTH_INTERVAL_SECONDS="0.3"), tmp_path_factory.mktemp("registry")
+    )
     asyncio.run(_with_catalog(material, server.port))
     yield server
     assert server.end() == 0
@@ -90,10 +92,10 @@ async def test_a_database_that_is_killed_and_started_again(
 ) -> None:
     async with under_load(material, registry.port) as load:
         before = load.failures
-        database.crash()
+        await asyncio.to_thread(database.crash)
         await is_serving(registry, False)
         await load.until(lambda: load.failures > before + 2)
-        database.come_back()
+        await asyncio.to_thread(database.come_back)
         await is_serving(registry, True)
         assert set(load.chart_failures) <= {"STORE_UNAVAILABLE", "DEADLINE_TOO_SHORT", "DEADLINE_EXCEEDED"}
 

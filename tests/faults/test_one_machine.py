@@ -26,7 +26,7 @@ from hutong_server import safety, settings
 from tests.api.documents import CATALOG, context, person, question
 from tests.api.process import ServerProcess
 from tests.api.site import Material, Site
-from tests.faults.load import DEADLINE, connect, under_load
+from tests.faults.load import DEADLINE, PATIENT, connect, under_load
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -169,7 +169,7 @@ async def test_a_database_that_somebody_holds_locked(machine: Machine, material:
 async def test_an_export_directory_that_cannot_be_written(machine: Machine, material: Material, place: Path) -> None:
     """Doctors notice nothing; what could not be exported is exported when the directory is back."""
     export, away = place / "export", place / "export-away"
-    async with under_load(material, machine.port) as load:
+    async with under_load(material, machine.port, PATIENT) as load:
         export.rename(away)
         export.write_text("not a directory")
         try:
@@ -191,7 +191,7 @@ async def test_a_key_file_that_is_gone(machine: Machine, material: Material) -> 
     kek = material.seal_key.with_name("kek.key")
     away = kek.rename(kek.with_suffix(".away"))
     try:
-        async with under_load(material, machine.port) as load:
+        async with under_load(material, machine.port, PATIENT) as load:
             (problem,) = safety.problems(wanted, now)
             assert problem.startswith("HUTONG_KEK")
             assert str(kek) in problem
@@ -208,18 +208,19 @@ async def test_a_key_file_that_is_gone(machine: Machine, material: Material) -> 
 
 async def test_a_reader_that_is_killed(machine: Machine, material: Material) -> None:
     """A publish may take as long as a new reader takes to start. Doctors notice nothing."""
-    async with under_load(material, machine.port) as load:
+    async with under_load(material, machine.port, PATIENT) as load:
         await load.until(lambda: bool(machine.readers()))
         (reader,) = machine.readers()
         os.kill(reader, signal.SIGKILL)
         await load.until(lambda: machine.readers() not in ([], [reader]))
         await load.answered()
         assert not load.chart_failures
+        assert '"event":"reading process ended"' in machine.log.read_text()
 
 
 async def test_a_prometheus_that_is_away_or_hangs(machine: Machine, material: Material) -> None:
     """Nobody reads the metrics, and those who begin to do not go on."""
-    async with under_load(material, machine.port) as load:
+    async with under_load(material, machine.port, PATIENT) as load:
         hanging = [socket.create_connection(("127.0.0.1", machine.metrics_port)) for _ in range(20)]
         try:
             for each in hanging:
@@ -241,7 +242,7 @@ async def test_a_server_certificate_that_ran_out(machine: Machine, material: Mat
         ExtendedKeyUsageOID.SERVER_AUTH,
         valid=datetime.timedelta(seconds=3),
     )
-    async with under_load(material, machine.port) as load:
+    async with under_load(material, machine.port, PATIENT) as load:
         _put(key, short[1].read_bytes())
         _put(certificate, short[0].read_bytes())
         end = x509.load_pem_x509_certificate(short[0].read_bytes()).not_valid_after_utc

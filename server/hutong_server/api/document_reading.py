@@ -26,6 +26,7 @@ from hutong_server.api.wire_form import ProtoWire
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Coding, Concept, Party, Report, Result, called_in
 from hutong_server.fhir.intake import Outcome, Reading, read_document
+from hutong_server.telemetry import log
 
 _WIRE = ProtoWire()
 _TRIES = 2
@@ -200,6 +201,7 @@ class DocumentReading:
         with self._door:
             if self._pool is broken:
                 self._pool = None
+                log().error("reading process ended")
         broken.shutdown(wait=False)
 
 

@@ -1,13 +1,16 @@
 """The distributed form: every table has its place, Citus would take the schema, and a database in use moves into it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from hutong_server.store import distribution
+from hutong_server.store.base import LeafPlace
 from hutong_server.store.distributing import NoCitus, distribute, is_distributed
 from hutong_server.store.distribution import PLACEMENTS, Placement, faults, plan
+from hutong_server.store.leaves import PUBLISHING
 from hutong_server.store.sql_store import open_store
 from hutong_server.trust.sealing import AesGcmSealer
 from typer.testing import CliRunner
@@ -16,7 +19,7 @@ from tests.citus import stand_in
 from tests.conftest import MakeStoreUrl
 from tests.postgresql import PostgresqlServer
 from tests.store import ledgers
-from tests.store.rows import access, identity, opened, report, token, write
+from tests.store.rows import NOW, access, identity, key, opened, report, token, write
 
 
 @pytest.fixture
@@ -132,3 +135,31 @@ def test_sqlite_is_never_distributed(tmp_path: Path) -> None:
     assert not is_distributed(f"sqlite:///{tmp_path}/x.db")
     with pytest.raises(NoCitus):
         distribute(f"sqlite:///{tmp_path}/x.db")
+
+
+def test_who_has_seen_a_patient_is_told_in_the_same_pages(url: str, sealer: AesGcmSealer) -> None:
+    store = ledgers.ledger_store(url, sealer)
+    patient = key()
+    for number in range(12):
+        # Publishes of before they were left out of the list stand between what is asked for.
+        method = "OpenChart" if number % 4 == 0 else PUBLISHING
+        given = replace(ledgers.seen(number, patient), at=NOW + number, method=method)
+        write(store, lambda writer, given=given: writer.record(given))
+    listed = (
+        f"INSERT INTO ledger_subject SELECT '\\x{patient.hex()}', at, log_id, leaf_index FROM access_record"  # noqa: S608
+        f" WHERE method = '{PUBLISHING}' ON CONFLICT DO NOTHING"
+    )
+    ledgers.tamper(url, listed)
+
+    def pages() -> list[list[int]]:
+        found, before = [], LeafPlace(NOW * 2, b"\xff" * 16, 0)
+        while page := store.read(lambda reader, before=before: reader.accesses([patient], 0, before, 2)):
+            found.append([leaf.access.at - NOW for leaf in page])
+            before = page[-1].place
+        return found
+
+    before = pages()
+    assert before == [[8, 4], [0]]
+    distribute(url)
+    assert pages() == before
+    store.close()

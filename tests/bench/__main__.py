@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import figures, places, table
+from tests.bench import figures, picture, places, table
 from tests.bench.parts import PARTS
 
 
@@ -77,6 +77,7 @@ def main() -> int:
     _measure(given, command, out)
     entries = figures.known(out)
     out.with_suffix(".md").write_text(table.markdown(entries) + "\n")
+    out.with_suffix(".svg").write_text(picture.svg([picture.by_rate(entries), picture.by_size(entries)]))
     print(table.plain(entries))
     return 0
 

@@ -76,7 +76,8 @@ async def day(
         say(_words("chart → report", way))
         for rate in RATES:
             seen = await open_loop.run(target, doctor, SHARES, rate, 2 * seconds, patients=patients, feeds=feeds)
-            steps.append(seen.figures())
+            fault = _fault([seen])
+            steps.append(seen.figures() | ({"invalid": fault} if fault else {}))
             say(_words("day", seen))
             if at(seen.all, 0.5) > 1000:
                 # More than it can take: the next one would only be longer.

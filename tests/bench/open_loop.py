@@ -76,7 +76,7 @@ class Seen:
 
     def figures(self) -> dict[str, object]:
         """For the file."""
-        found: dict[str, object] = {
+        return {
             "rate": round(self.rate, 1),
             "calls": sum(self.ends.values()),
             "failed": self.failed,
@@ -88,7 +88,6 @@ class Seen:
                 for kind, times in self.took.items()
             },
         }
-        return found | ({"invalid": why} if (why := self.invalid()) else {})
 
 
 def at(times: Sequence[float], part: float) -> float:

@@ -29,7 +29,7 @@ def test_a_job_without_room_is_not_tried_again(small: SqlStore) -> None:
         nonlocal ran
         ran += 1
         writer.connection.execute("CREATE TABLE IF NOT EXISTS big (x BLOB)")
-        writer.connection.execute(f"INSERT INTO big VALUES (zeroblob({BIG}))")
+        writer.connection.execute("INSERT INTO big VALUES (zeroblob(?))", (BIG,))
 
     # As many as there are: none more.
     _most_pages(small, 1)

@@ -27,6 +27,9 @@ OTHER_PROGRAMS = frozenset(
         "HUTONG_ENCOUNTER",
         "HUTONG_TRACEBACK",
         "HUTONG_TEST_DATA",
+        "HUTONG_TEST_BACKENDS",
+        "HUTONG_TEST_CITUS_URL",
+        "HUTONG_FAILOVERS",
     }
 )
 """Variables of the client and of the tests: not the server's, and no typing error either."""

@@ -92,7 +92,7 @@ async def test_a_generator_that_stalls_is_told_and_counts_as_late(material: Mate
     assert "late" in seen.invalid()
     # None was left out, and their times begin when they were due.
     assert seen.ends == {"OK": round(RATE * SECONDS)}
-    assert seen.all[-1] > 900 * STALL
+    assert len([took for took in seen.all if took > 1000 * STALL / 2]) > 0.7 * RATE * STALL / 2
 
 
 def callers() -> list[int]:

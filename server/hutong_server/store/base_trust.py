@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from hutong_server.store.base_records import DataKey
+
 
 class PatientToken(bytes):
     """A token that knows how it was made, so that it can be made again under another key. Compares as its bytes."""
@@ -64,8 +66,9 @@ class Ledger(Protocol):
     def committed(self, log_id: bytes, tree: SignedTree) -> None:
         """Told after each commit, for the export of checkpoints. Returns at once."""
 
-    def tell(self, log_id: bytes, acts: bytes, sealer: "Sealer") -> None:
-        """Exports acts of a log, or that it tells of them (empty), before the commit. Raises OSError."""
+    def tell(self, log_id: bytes, acts: bytes, sealer: "Sealer", keys: Sequence[DataKey]) -> None:
+        """Exports acts of a log, or that it tells of them (empty), before the commit. `keys`: under one of which the
+        sealer seals, wrapped. Raises OSError."""
 
     def close(self) -> None:
         """Exports what is left."""

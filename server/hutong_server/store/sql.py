@@ -239,8 +239,10 @@ class SqlWriter(SqlReader):
         """Acts are told before they count: one that is told and then fails is tried again by its caller."""
         if not (written.acts or written.log.size == 0):
             return
+        # Wrapped: a key that is made after a backup must not be lost with the database.
+        keys = tuple(key for key in self.data_keys() if key.purpose == "seal")
         try:
-            ledger.tell(written.log.log_id, written.acts, self.sealer)
+            ledger.tell(written.log.log_id, written.acts, self.sealer, keys)
         except OSError as error:
             self.rollback()
             raise StoreUnavailable(f"the export of the ledger cannot be written ({type(error).__name__})") from None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hutong_server.store.base import ROOT_LOG, Sealer, SignedTree
+from hutong_server.store.base import ROOT_LOG, DataKey, Sealer, SignedTree
 from hutong_server.telemetry import log
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointKey
 from hutong_server.trust.keys import read_key_file
@@ -95,12 +95,12 @@ class MerkleLedger:
         if self._export is not None:
             self._export.put(log_id, tree)
 
-    def tell(self, log_id: bytes, acts: bytes, sealer: Sealer) -> None:
+    def tell(self, log_id: bytes, acts: bytes, sealer: Sealer, keys: Sequence[DataKey]) -> None:
         """See Ledger."""
         if self._acts is None:
             return
         try:
-            self._acts.put(log_id, acts, sealer)
+            self._acts.put(log_id, acts, sealer, keys)
         except OSError as error:
             log().error("acts not exported", extra={"error_type": type(error).__name__})
             if acts:

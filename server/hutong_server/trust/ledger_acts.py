@@ -11,11 +11,11 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hutong_server.store.base import SealBroken, Sealer
+from hutong_server.store.base import DataKey, SealBroken, Sealer
 from hutong_server.store.base_acts import Act, ToldAct
 from hutong_server.store.leaves import access_of
 from hutong_server.store.packing import unpack
@@ -42,27 +42,29 @@ class ActExport:
         self._directory = directory
         self._next: dict[bytes, _Place] = {}
 
-    def put(self, log_id: bytes, packed: bytes, sealer: Sealer) -> None:
-        """Writes acts of a log, durably. Raises OSError; nothing is told then."""
-        place = self._next.get(log_id) or self._write(log_id, _Place(), b"", sealer)
+    def put(self, log_id: bytes, packed: bytes, sealer: Sealer, keys: Sequence[DataKey] = ()) -> None:
+        """Writes acts of a log, durably. Raises OSError; nothing is told then. `keys`: see Ledger.tell."""
+        place = self._next.get(log_id) or self._write(log_id, _Place(), b"", sealer, keys)
         self._next[log_id] = place
         if packed:
-            self._next[log_id] = self._write(log_id, place, packed, sealer)
+            self._next[log_id] = self._write(log_id, place, packed, sealer, keys)
 
-    def _write(self, log_id: bytes, place: _Place, packed: bytes, sealer: Sealer) -> _Place:
-        sealed = sealer.seal(packed, _context(log_id, place))
+    def _write(self, log_id: bytes, place: _Place, packed: bytes, sealer: Sealer, keys: Sequence[DataKey]) -> _Place:
         text = json.dumps(
             {
                 "v": 1,
                 "log": log_id.hex(),
                 "ordinal": place.ordinal,
                 "before": place.before.hex(),
-                "sealed": b64encode(sealed).decode(),
+                "sealed": b64encode(sealer.seal(packed, _context(log_id, place))).decode(),
+                "keys": [
+                    [key.number, key.suite, key.made, [[kek.hex(), wrap.hex()] for kek, wrap in key.wraps]]
+                    for key in keys
+                ],
             }
         )
         content = text.encode() + b"\n"
-        path = self._directory / f"{log_id.hex()}-{place.ordinal:06d}{SUFFIX}"
-        write_whole(path, content)
+        write_whole(self._directory / f"{log_id.hex()}-{place.ordinal:06d}{SUFFIX}", content)
         return _Place(place.ordinal + 1, hashlib.sha256(content).digest())
 
 
@@ -114,6 +116,19 @@ def read_acts(
             broken.append(str(error))
     told.sort(key=lambda each: (each.access.at, each.log_id, each.number))
     return told, broken
+
+
+def keys_told(directories: Iterable[Path]) -> list[DataKey]:
+    """The keys under which acts were sealed, wrapped, each once: those that a database lacks only have to open."""
+    found: dict[int, DataKey] = {}
+    for path in (path for paths in _files(directories).values() for path in paths):
+        try:
+            for number, suite, made, wraps in json.loads(path.read_bytes()).get("keys", ()):
+                under = tuple((bytes.fromhex(kek), bytes.fromhex(wrap)) for kek, wrap in wraps)
+                found[number] = DataKey(number, "seal", suite, "former", made, made, under)
+        except (OSError, ValueError, TypeError, AttributeError):
+            continue  # read_acts() names it
+    return list(found.values())
 
 
 def _files(directories: Iterable[Path]) -> dict[bytes, list[Path]]:

@@ -94,6 +94,11 @@ MINUTES ?= 10
 soak: install ## Twelve hours of a city's day in ten minutes: does the end equal the beginning? (build/soak.svg, MINUTES=)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
+REPORTS ?= 1000000
+.PHONY: city
+city: install ## Load a large made city into build/city, a million reports in minutes (REPORTS=, DATABASE=url)
+	$(BIN)/python -m tests.bulk --reports $(REPORTS) $(if $(DATABASE),--database $(DATABASE))
+
 fuzz: install ## Fuzz every method and the intake for longer, with new examples each time (minutes)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz --timeout 0
 

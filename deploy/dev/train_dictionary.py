@@ -32,8 +32,12 @@ _OUT = Path(compact.__file__).parent / "dictionaries"
 _SEEDS = (1009, 2003, 3001)
 _PEOPLE = 250
 _LARGE = 20_000
-_SIZES = {compact.DOCUMENT: (262_144, 2048), compact.FACTS: (49_152, 512), compact.DETAILS: (65_536, 512),
-          compact.LEAF: (4_096, 64)}  # fmt: skip
+_SIZES = {
+    compact.DOCUMENT: (524_288, 8192),
+    compact.FACTS: (65_536, 1024),
+    compact.DETAILS: (131_072, 2048),
+    compact.LEAF: (8_192, 256),
+}
 """Bytes of each dictionary, and of the pieces that it is put together from."""
 
 

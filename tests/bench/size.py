@@ -21,7 +21,7 @@ from tests.bench import places, publishing
 
 LEAST_BYTES = 20_000
 _KINDS = ("blood-count", "chemistry")
-_DAYS = 365
+_DAYS = 730
 _TOTAL = """
 SELECT c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid) FROM pg_class c
 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
@@ -30,7 +30,7 @@ WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
 
 def city() -> City:
     """The city of today, a year of it."""
-    return City.make(seed=23, reference=datetime.datetime.now(datetime.UTC), patients=100_000, days=_DAYS)
+    return City.make(seed=23, reference=datetime.datetime.now(datetime.UTC), patients=100_000, days=_DAYS, scale="town")
 
 
 def large_reports(made: City, institutions: list[str]) -> Iterator[MadeReport]:

@@ -111,22 +111,31 @@ def cut(source_text: str, resources: list[Resource]) -> bytes:
 
 def digest(resources: list[Resource]) -> bytes:
     """SHA-256 over the sorted digests of the resources; the first is the report."""
-    texts = [_canonical(r, is_report=index == 0) for index, r in enumerate(resources)]
-    if any(r.full_url.startswith(_URN) for r in resources):
-        texts = _without_placeholders(resources, texts)
+    return digest_of(canonical_texts(resources), [r.full_url for r in resources])
+
+
+def canonical_texts(resources: list[Resource]) -> list[str]:
+    """What counts of each resource, in one form; the first is the report."""
+    return [_canonical(r, is_report=index == 0) for index, r in enumerate(resources)]
+
+
+def digest_of(texts: list[str], urls: list[str]) -> bytes:
+    """The digest of resources in their one form, each with its full URL."""
+    if any(url.startswith(_URN) for url in urls):
+        texts = _without_placeholders(urls, texts)
     parts = sorted(hashlib.sha256(t.encode(errors="surrogatepass")).digest() for t in texts)
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def _without_placeholders(resources: list[Resource], texts: list[str]) -> list[str]:
+def _without_placeholders(urls: list[str], texts: list[str]) -> list[str]:
     """Puts for each urn that names a resource of the document the digest of what it names."""
     split = [t.split(_URN) for t in texts]
     named = {}
-    for resource, parts in zip(resources, split, strict=True):
-        if resource.full_url.startswith(_URN):
+    for url, parts in zip(urls, split, strict=True):
+        if url.startswith(_URN):
             blank = parts[0] + "".join(part[_UUID_LENGTH:] for part in parts[1:])
             name = hashlib.sha256(blank.encode(errors="surrogatepass")).hexdigest()
-            named[resource.full_url.removeprefix(_URN)] = name
+            named[url.removeprefix(_URN)] = name
     return [
         parts[0] + "".join(named.get(p[:_UUID_LENGTH], _URN + p[:_UUID_LENGTH]) + p[_UUID_LENGTH:] for p in parts[1:])
         for parts in split

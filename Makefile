@@ -77,8 +77,9 @@ CASES ?= tests/cases
 cases: install ## Judge case files: make cases CASES=DIR
 	HUTONG_CASES=$(abspath $(CASES)) $(BIN)/python -m pytest tests/unit/domain/test_cases.py
 
-bench: install ## Speed, each figure beside a floor of the same run (build/bench.json)
-	$(BIN)/python -m tests.bench
+BENCH ?=
+bench: install ## Speed, each figure beside a floor of the same run (build/bench.json, .md, .svg; about 25 minutes; BENCH='--only day', BENCH=--quick)
+	$(BIN)/python -m tests.bench $(BENCH)
 
 VISITS ?= 3000
 .PHONY: city-month

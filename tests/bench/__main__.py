@@ -12,8 +12,11 @@ from pathlib import Path
 
 import uvloop
 
+from tests.api.site import ROOT
 from tests.bench import figures, picture, places, table
 from tests.bench.parts import PARTS
+
+DOCUMENT = ROOT / "docs" / "performance.md"
 
 
 def _say(text: str) -> None:
@@ -39,8 +42,13 @@ def _measure(given: argparse.Namespace, command: str, out: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     always = tuple(name for name, part in PARTS.items() if part.always)
-    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=always, help=f"default: {' '.join(always)}")
+    parser.add_argument(
+        "--only", nargs="*", choices=tuple(PARTS), default=always, help=f"none, or some; default: {' '.join(always)}"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, short rounds")
+    parser.add_argument(
+        "--document", action="store_true", help="put table and picture into docs/performance.md and .svg"
+    )
     parser.add_argument("--patients", type=int, default=int(os.environ.get("BENCH_PATIENTS", "2000")))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement of a round")
@@ -59,7 +67,7 @@ def _command(parser: argparse.ArgumentParser, given: argparse.Namespace) -> str:
     """What measures a part again: {part} for its name, and the options that are not the defaults."""
     words = ["python", "-m", "tests.bench", "--only", "{part}"]
     for name, value in vars(given).items():
-        if name != "only" and value != parser.get_default(name):
+        if name not in ("only", "document") and value != parser.get_default(name):
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return " ".join(words)
 
@@ -77,7 +85,11 @@ def main() -> int:
     _measure(given, command, out)
     entries = figures.known(out)
     out.with_suffix(".md").write_text(table.markdown(entries) + "\n")
-    out.with_suffix(".svg").write_text(picture.svg([picture.by_rate(entries), picture.by_size(entries)]))
+    drawn = picture.svg([picture.by_rate(entries), picture.by_size(entries)])
+    out.with_suffix(".svg").write_text(drawn)
+    if given.document:
+        DOCUMENT.write_text(table.put(DOCUMENT.read_text(), entries))
+        DOCUMENT.with_suffix(".svg").write_text(drawn)
     print(table.plain(entries))
     return 0
 

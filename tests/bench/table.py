@@ -1,5 +1,6 @@
 """The one readable table of the benchmark's figures."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,22 @@ _HEAD = ("Figure", "What", "Value", "Asked", "Reached", "Measured")
 def markdown(entries: Mapping[str, Mapping[str, Any]]) -> str:
     """A table of all figures that are there."""
     return "\n".join("| " + " | ".join(row) + " |" for row in (_HEAD, ("---",) * len(_HEAD), *rows(entries)))
+
+
+_PLACE = re.compile(r"(<!-- figures -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def put(document: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """The document with the table between its markers, and the commands that measure each figure below it.
+
+    Raises ValueError when it has no markers.
+    """
+    how = sorted({str(entry["command"]) for entry in entries.values()})
+    text = "\n".join((markdown(entries), "", "```sh", *(f".venv/bin/{each}" for each in how), "```"))
+    found, times = _PLACE.subn(lambda place: f"{place[1]}{text}\n{place[2]}", document)
+    if not times:
+        raise ValueError("the document has no place for the figures")
+    return found
 
 
 def plain(entries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -79,6 +79,19 @@ def test_the_table_has_a_row_for_each_figure_and_says_what_disturbed_it() -> Non
     assert len(table.markdown(entries).splitlines()) == len(entries) + 2
 
 
+def test_the_table_is_put_into_a_document_between_its_markers() -> None:
+    entries = {"workers_2_vs_1": entry("workers_2_vs_1", Measured(1.31), QUIET, "python -m tests.bench --only workers")}
+    once = table.put("before\n<!-- figures -->\nold\n<!-- end -->\nafter", entries)
+    assert once == table.put(once, entries)
+    assert once.startswith("before\n<!-- figures -->\n| Figure |")
+    assert once.endswith("```\n<!-- end -->\nafter")
+    assert "| 1.31 |" in once
+    assert ".venv/bin/python -m tests.bench --only workers\n" in once
+    assert "old" not in once
+    with pytest.raises(ValueError, match="no place"):
+        table.put("text", entries)
+
+
 def test_each_part_gives_a_figure_that_the_table_knows() -> None:
     assert {figure.part for figure in figures.FIGURES} >= set(PARTS)
 

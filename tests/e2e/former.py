@@ -1,7 +1,9 @@
 """The server as it was at a tag or commit, from the project's own history."""
 
 import subprocess
+import sys
 import tarfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -20,3 +22,18 @@ def former_server(reference: str, directory: Path) -> str:
     with tarfile.open(fileobj=BytesIO(archived.stdout)) as files:
         files.extractall(directory, filter="data")
     return f"{directory / 'server'}:{directory / 'proto'}"
+
+
+def known(environment: Mapping[str, str], code: str) -> dict[str, str]:
+    """The settings that a former server knows: it refuses to start with others."""
+    listing = "from hutong_server.settings import Settings; print(*Settings.model_fields)"
+    done = subprocess.run(
+        [sys.executable, "-c", listing],
+        env={"PYTHONPATH": code},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    names = {f"HUTONG_{name.upper()}" for name in done.stdout.split()}
+    return {name: value for name, value in environment.items() if name in names}

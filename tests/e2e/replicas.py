@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,19 +24,31 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True)
+class Version:
+    """Of the server."""
+
+    environment: Mapping[str, str]
+    code: str = ""
+    """PYTHONPATH of its package; empty: this one's."""
+
+    def variables(self) -> dict[str, str]:
+        """For a process that runs it."""
+        return {**self.environment} | ({"PYTHONPATH": self.code} if self.code else {})
+
+
 class Replica:
     """One of them."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, log: Path) -> None:
         self.port = free_port()
-        self._environment = {**environment, "HUTONG_LISTEN": f"127.0.0.1:{self.port}"}
         self._log = log
         self._server: RunningServer | None = None
 
-    async def start(self, code: str = "") -> None:
-        """Returns once it listens. `code`: PYTHONPATH of another version's server package."""
-        more = {"PYTHONPATH": code} if code else {}
-        self._server = await asyncio.to_thread(RunningServer, self._environment | more, self._log)
+    async def start(self, version: Version) -> None:
+        """Returns once it listens."""
+        environment = version.variables() | {"HUTONG_LISTEN": f"127.0.0.1:{self.port}"}
+        self._server = await asyncio.to_thread(RunningServer, environment, self._log)
 
     async def drain(self) -> int:
         """SIGTERM; its exit status."""

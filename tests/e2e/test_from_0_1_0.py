@@ -16,20 +16,11 @@ from tests.api.conftest import serials
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
 from tests.api.process import run
 from tests.api.site import Material, Site, start_site
-from tests.e2e.former import former_server
-from tests.e2e.replicas import Replica
+from tests.e2e.former import former_server, known
+from tests.e2e.replicas import Replica, Version
 from tests.e2e.steady_load import connect
 
 __all__ = ["serials"]
-
-KNOWN = {
-    f"HUTONG_{name}"
-    for name in (
-        *("LISTEN", "METRICS_LISTEN", "DATABASE_URL", "TLS_CERTIFICATE", "TLS_KEY", "TLS_CA", "TOKEN_KEY", "SEAL_KEY"),
-        "DRAIN_SECONDS",
-    )
-}
-"""Settings of 0.1.0."""
 
 
 @pytest.fixture
@@ -40,11 +31,11 @@ def url(tmp_path: Path) -> str:
 @pytest_asyncio.fixture(loop_scope="session")
 async def former(material: Material, url: str, tmp_path: Path) -> AsyncIterator[Site]:
     """0.1.0, running on a database of its own making."""
-    environment = {name: value for name, value in material.environment(url).items() if name in KNOWN}
     code = former_server("v0.1.0", tmp_path / "former")
-    await asyncio.to_thread(run, ["migrate"], environment | {"PYTHONPATH": code}, tmp_path)
-    replica = Replica(environment, tmp_path / "log")
-    await replica.start(code)
+    version = Version(known(material.environment(url), code), code)
+    await asyncio.to_thread(run, ["migrate"], version.variables(), tmp_path)
+    replica = Replica(tmp_path / "log")
+    await replica.start(version)
     site = Site(material, replica.port)
     try:
         await site.load(CATALOG)

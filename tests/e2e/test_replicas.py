@@ -22,8 +22,8 @@ from tests.api.process import run
 from tests.api.site import Material
 from tests.conftest import MakeStoreUrl
 from tests.deploy.test_nginx import NGINX, nginx
-from tests.e2e.former import former_server
-from tests.e2e.replicas import HAPROXY, Replica, haproxy
+from tests.e2e.former import former_server, known
+from tests.e2e.replicas import HAPROXY, Replica, Version, haproxy
 from tests.e2e.steady_load import SERIALS, SteadyLoad, connect
 from tests.postgresql import PostgresqlServer
 
@@ -62,16 +62,17 @@ async def day(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Day]:
     directory = tmp_path_factory.mktemp("replicas")
-    former, coming = _versions(directory)
-    environment = material.environment(
-        postgresql.url(postgresql.create()) if former else make_store_url("postgresql"),
-        HUTONG_LOG_LEVEL="warning",
-        # The same institution asks over three ways.
-        HUTONG_MAX_CALLS_PER_INSTITUTION="256",
-    )
-    if former:
-        assert "applied" in await _migrated(environment, former, directory)
-    first, second = (Replica(environment, directory / name) for name in ("first", "second"))
+    reference = os.environ.get("UPGRADE_FROM")
+    url = postgresql.url(postgresql.create()) if reference else make_store_url("postgresql")
+    # The same institution asks over three ways.
+    environment = material.environment(url, HUTONG_LOG_LEVEL="warning", HUTONG_MAX_CALLS_PER_INSTITUTION="256")
+    if reference:
+        code = former_server(reference, directory / "former")
+        former, coming = Version(known(environment, code), code), Version(environment)
+        assert "applied" in await _migrated(former, directory)
+    else:
+        former, coming = Version(environment), Version(environment, str(next_version.copy_server(directory / "next")))
+    first, second = (Replica(directory / name) for name in ("first", "second"))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(first.end)
         stack.push_async_callback(second.end)
@@ -86,7 +87,7 @@ async def day(
             for load in loads.values():
                 await going.enter_async_context(load)
             _phase(loads, "the schema is migrated")
-            migrated = await _migrated(environment, coming, directory)
+            migrated = await _migrated(coming, directory)
             statuses = [await _drained(first, loads)]
             await _back(first, loads, coming)
             told = await _killed(second, loads)
@@ -99,17 +100,9 @@ async def day(
         yield Day(material, loads, migrated, statuses, told, first.port)
 
 
-def _versions(directory: Path) -> tuple[str, str]:
-    """PYTHONPATH of the one that runs and of the one that comes: this one and a made next one; or, with
-    UPGRADE_FROM=TAG (`make upgrade FROM=TAG`), that one and this."""
-    if reference := os.environ.get("UPGRADE_FROM"):
-        return former_server(reference, directory / "former"), ""
-    return "", str(next_version.copy_server(directory / "next"))
-
-
-async def _migrated(environment: dict[str, str], code: str, directory: Path) -> str:
-    """What `hutong-server migrate` of a version says."""
-    done = await asyncio.to_thread(run, ["migrate"], environment | ({"PYTHONPATH": code} if code else {}), directory)
+async def _migrated(version: Version, directory: Path) -> str:
+    """What its `hutong-server migrate` says."""
+    done = await asyncio.to_thread(run, ["migrate"], version.variables(), directory)
     return done.stdout + done.stderr
 
 
@@ -133,9 +126,9 @@ def _phase(loads: dict[str, SteadyLoad], name: str) -> None:
         load.phase = name
 
 
-async def _back(replica: Replica, loads: dict[str, SteadyLoad], code: str) -> None:
+async def _back(replica: Replica, loads: dict[str, SteadyLoad], version: Version) -> None:
     """Until balancers and clients have seen that it is: a client that has a list looks every second."""
-    await replica.start(code)
+    await replica.start(version)
     _phase(loads, "one came back")
     await asyncio.sleep(1.5)
 

@@ -44,7 +44,8 @@ def send(settings: Settings, subject: str, text: str, name: str, attached: str) 
     # Told to vacation replies and their like.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
-    message.add_attachment(attached.encode("utf-8-sig"), maintype="text", subtype="csv", filename=name)
+    table = attached.encode("utf-8-sig")
+    message.add_attachment(table, maintype="text", subtype="csv", filename=name, params={"charset": "utf-8"})
     try:
         with _connected(settings) as server:
             if settings.mail_user and settings.mail_password is not None:

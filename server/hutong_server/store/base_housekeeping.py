@@ -30,11 +30,12 @@ class HousekeepingReader(Protocol):
         """How many rows of one of FORGETTABLE may be forgotten that are older than `before`."""
 
     def old_rows(self, what: str, before: Instant, after: Place | None, limit: int) -> list[Place]:
-        """The places of the first of them, or of the first after a place, in their order."""
+        """The places of the first rows that are old, or of the first after a place, in their order. Some of them may be
+        kept all the same."""
 
 
 class HousekeepingWriter(HousekeepingReader, Protocol):
     """The part of Writer."""
 
     def forget(self, what: str, before: Instant, places: Sequence[Place]) -> int:
-        """Removes those that may still be forgotten; how many."""
+        """Removes those that may be forgotten; how many. What somebody relied on by now is none of them."""

@@ -1,7 +1,7 @@
 """What may be forgotten of each table, and forgetting it, a few rows at a time.
 
-A rule is asked twice: when rows are looked for, and once more in the transaction that removes them, so that nothing
-goes that came to matter in between.
+Rows are found by their age. What must be kept of them all the same is asked in the transaction that removes the
+others, by lists of ids: on Citus they stand on other machines than what keeps them.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, exists, func, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, literal, select, tuple_
 
 from hutong_server.domain.report import Instant
 from hutong_server.store.base_catalog import PENDING
@@ -19,11 +19,11 @@ from hutong_server.store.decision_tables import decision, prompt_event
 from hutong_server.store.intake_tables import intake_count
 from hutong_server.store.notice_tables import notice, reliance
 from hutong_server.store.rule_tables import catalog_pending, unmapped_code
-from hutong_server.store.statements import Statement
+from hutong_server.store.statements import Statement, StatementOver
 from hutong_server.store.tables import prompt
 from hutong_server.store.transaction import Transaction
 
-_again = prompt.alias("again")
+_PAGE = 1000
 
 
 def _unchanged(before: Instant) -> Any:
@@ -53,34 +53,12 @@ class _Rule:
 
     @property
     def old(self) -> ColumnElement[bool]:
-        # A number in the text: every instant is above nought, and an index on it is used whatever the planner knows.
         return and_(self.age < bindparam("before"), *self.also)
 
 
-def _no(table: Table, *same: ColumnElement[bool]) -> ColumnElement[bool]:
-    return ~exists(select(literal(1)).select_from(table).where(*same))
-
-
 _RULES = {
-    # What somebody relied or decided on stays with what it was offered by. One that was answered for several records
-    # of a patient counts for the day of the first: it goes when all its rows may.
-    "prompts": _Rule(
-        prompt,
-        prompt.c.recorded,
-        (
-            prompt.c.at < bindparam("before"),
-            _no(decision, decision.c.prompt_id == prompt.c.prompt_id),
-            _no(reliance, reliance.c.prompt_id == prompt.c.prompt_id),
-            ~exists(
-                select(literal(1))
-                .select_from(_again)
-                .where(_again.c.prompt_id == prompt.c.prompt_id, _again.c.at >= bindparam("before"))
-            ),
-        ),
-    ),
-    "events": _Rule(
-        prompt_event, prompt_event.c.recorded, (_no(prompt, prompt.c.prompt_id == prompt_event.c.prompt_id),)
-    ),
+    "prompts": _Rule(prompt, prompt.c.recorded, (prompt.c.at < bindparam("before"),)),
+    "events": _Rule(prompt_event, prompt_event.c.recorded),
     "reliances": _Rule(reliance, reliance.c.recorded),
     # NULL is not less than anything: what was not acknowledged stays.
     "notices": _Rule(notice, notice.c.acknowledged_at, by_age=False),
@@ -96,6 +74,34 @@ _RULES = {
     "codes": _Rule(unmapped_code, unmapped_code.c.last_seen, by_age=False),
     "intake": _Rule(intake_count, intake_count.c.day, by_age=False, bound=_day),
 }
+
+
+def _among(column: Column[Any], *more: Column[Any]) -> StatementOver:
+    return StatementOver(lambda ids: select(column, *more).where(column.in_(ids)))
+
+
+_DECIDED, _RELIED = _among(decision.c.prompt_id), _among(reliance.c.prompt_id)
+_ANSWERED = _among(prompt.c.prompt_id, prompt.c.at)
+
+
+def _kept(tx: Transaction, what: str, before: Instant, places: Sequence[Place]) -> set[object]:
+    """Ids of prompts of which a row must stay.
+
+    What somebody relied or decided on stays with what it was offered by, and with what happened to it on screen. A
+    prompt that was answered for several records of a patient counts for the day of the first: all its rows, or none.
+    """
+    if what not in ("prompts", "events"):
+        return set()
+    ids = list({place[_PROMPT_ID] for place in places})
+    answered = tx.rows_over(_ANSWERED, ids)
+    if what == "events":
+        return {prompt_id for prompt_id, _ in answered}
+    kept = {prompt_id for prompt_id, at in answered if at >= before}
+    return kept | {prompt_id for asked in (_DECIDED, _RELIED) for (prompt_id,) in tx.rows_over(asked, ids)}
+
+
+_PROMPT_ID = 2
+"""Where a prompt's id stands in a place of both."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +133,16 @@ _STATEMENTS = {what: _statements(_RULES[what]) for what in FORGETTABLE}
 
 def old_count(tx: Transaction, what: str, before: Instant) -> int:
     """See HousekeepingReader."""
-    row = tx.row(_STATEMENTS[what].count, before=_RULES[what].bound(before))
-    return int(row[0]) if row else 0
+    if what not in ("prompts", "events"):
+        row = tx.row(_STATEMENTS[what].count, before=_RULES[what].bound(before))
+        return int(row[0]) if row else 0
+    count = 0
+    places = old_rows(tx, what, before, None, _PAGE)
+    while places:
+        kept = _kept(tx, what, before, places)
+        count += sum(place[_PROMPT_ID] not in kept for place in places)
+        places = old_rows(tx, what, before, places[-1], _PAGE)
+    return count
 
 
 def old_rows(tx: Transaction, what: str, before: Instant, after: Place | None, limit: int) -> list[Place]:
@@ -144,9 +158,11 @@ def forget(tx: Transaction, what: str, before: Instant, places: Sequence[Place])
     """See HousekeepingWriter."""
     rule = _RULES[what]
     names = [column.name for column in rule.table.primary_key]
-    keys = [place[1:] if rule.by_age else place for place in places]
     # Two that remove the same rows would wait for each other.
     tx.lock((b"housekeeping",))
+    kept = _kept(tx, what, before, places)
+    gone = [place for place in places if not kept or place[_PROMPT_ID] not in kept]
+    keys = [place[1:] if rule.by_age else place for place in gone]
     many = [
         {"before": rule.bound(before), **{f"is_{name}": value for name, value in zip(names, key, strict=True)}}
         for key in keys

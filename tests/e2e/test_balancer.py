@@ -125,7 +125,7 @@ async def test_a_connection_to_one_that_is_gone_goes_to_the_next_at_once(tmp_pat
             async with asyncio.timeout(8):
                 assert await reader.read(1) == b"!"
             writer.transport.abort()
-        assert loop.time() - began < 0.9
+        assert loop.time() - began < 2
         assert "is DOWN" not in (tmp_path / "haproxy.log").read_text()
 
 

@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         Path("var/keys/ledger.key"), description="Key that signs the access ledger's checkpoints; owner only."
     )
     ledger_export: str = Field(
-        "", description="Directory to which checkpoints are exported, best a write-once store; empty: none."
+        "",
+        description="Directory to which checkpoints, and what must hold after a loss, are exported; best a write-once "
+        "store elsewhere; empty: none.",
     )
     ledger_retention_days: Annotated[int, Field(ge=184, le=36525)] = Field(
         1095, description="How long the access ledger is kept; `audit retain` cuts what is older. Never under 6 months."

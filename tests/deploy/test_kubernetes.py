@@ -35,6 +35,7 @@ LABELS = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
 (REGISTRY,) = POD["containers"]
 (OWN_SECRETS,) = POD["initContainers"]
 JOB = named("Job", "hutong-migrate")["spec"]["template"]
+NIGHT = named("CronJob", "hutong-housekeeping")["spec"]["jobTemplate"]["spec"]["template"]
 SETTINGS: dict[str, str] = named("ConfigMap", "hutong-settings")["data"]
 
 
@@ -44,7 +45,7 @@ def test_every_resource_is_what_kubernetes_takes(version: str) -> None:
         kubernetes_validate.validate(each, version, strict=True)
     kinds = {each["kind"] for each in RESOURCES}
     assert kinds == {
-        *("Namespace", "ConfigMap", "Deployment", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy"),
+        *("Namespace", "ConfigMap", "Deployment", "Job", "CronJob", "Service", "PodDisruptionBudget", "NetworkPolicy"),
     }
 
 
@@ -78,6 +79,20 @@ def test_selectors_meet_the_pods_and_ports_their_names() -> None:
     for variable, port in (("HUTONG_LISTEN", "grpc"), ("HUTONG_ENROLLMENT_LISTEN", "enrollment")):
         assert SETTINGS[variable].endswith(f":{ports[port]}")
     assert SETTINGS["HUTONG_METRICS_LISTEN"].endswith(f":{ports['metrics']}")
+
+
+def test_housekeeping_has_the_settings_and_secrets_of_a_registry_and_takes_no_calls() -> None:
+    spec = NIGHT["spec"]
+    (night,) = spec["containers"]
+    assert [night["args"], night["envFrom"]] == [["housekeeping"], REGISTRY["envFrom"]]
+    assert spec["initContainers"] == [OWN_SECRETS]
+    assert spec["securityContext"] == POD["securityContext"]
+    assert night["securityContext"] == REGISTRY["securityContext"]
+    secrets_ = [each["secret"] for each in POD["volumes"] if "secret" in each and each["name"] != "monitor"]
+    assert [each["secret"] for each in spec["volumes"] if "secret" in each] == secrets_
+    # It reaches the database, and no Service leads to it.
+    assert NIGHT["metadata"]["labels"]["app.kubernetes.io/name"] == LABELS["app.kubernetes.io/name"]
+    assert NIGHT["metadata"]["labels"] != LABELS
 
 
 def test_the_network_is_closed_but_for_calls_metrics_and_the_database() -> None:

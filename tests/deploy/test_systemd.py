@@ -29,6 +29,30 @@ def unit(tmp_path: Path) -> Path:
     return path
 
 
+def hardening(text: str) -> str:
+    """What a unit is kept from."""
+    return text[text.index("# Nothing but its own directory") :].partition("[Install]")[0].strip()
+
+
+@needs_systemd
+def test_systemd_takes_the_timer_and_what_it_starts(tmp_path: Path) -> None:
+    own = str(Path(sys.executable).with_name("hutong-server"))
+    for name in ("hutong-housekeeping.service", "hutong-housekeeping.timer", "hutong.service"):
+        (tmp_path / name).write_text((FOLDER / name).read_text("utf-8").replace("/opt/hutong/bin/hutong-server", own))
+    timer = tmp_path / "hutong-housekeeping.timer"
+    said = subprocess.run([ANALYZE, "verify", timer], capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_housekeeping_may_do_what_the_registry_may() -> None:
+    night = (FOLDER / "hutong-housekeeping.service").read_text("utf-8")
+    assert hardening(night) == hardening(UNIT) != ""
+    for name in ("User", "Group", "EnvironmentFile", "WorkingDirectory", "StateDirectory", "UMask"):
+        assert re.findall(rf"(?m)^{name}=(.*)$", night) == [value(name)]
+    started = re.findall(r"(?m)^ExecStart=/opt/hutong/bin/hutong-server (.*)$", night)
+    assert [each.split()[0] for each in started] == ["unmapped-report", "housekeeping"]
+
+
 @needs_systemd
 def test_systemd_takes_the_unit(unit: Path) -> None:
     said = subprocess.run([ANALYZE, "verify", unit], capture_output=True, text=True, timeout=60, check=False)

@@ -13,7 +13,7 @@ from hutong_server.store.ledger import leaf_context
 from hutong_server.store.ledger_tables import OUTSIDE, ledger_checkpoint, ledger_log, ledger_root, ledger_subject
 from hutong_server.store.packing import part_keys
 from hutong_server.store.statements import Statement, as_bytes, as_number
-from hutong_server.store.transaction import Transaction
+from hutong_server.store.transaction import Row, Transaction
 
 _CHUNK = 500
 _UNREADABLE: tuple[type[Exception], ...] = (SealBroken, ValueError, IndexError, *compact.UNREADABLE)
@@ -162,6 +162,14 @@ _STRAY_SUBJECTS = Statement(
     )
     .where(_rec.log_id.is_(None))
 )
+# In the distributed form entries and leaves stand on different machines: log after log, then, which are not long.
+_LOGS_LISTED = Statement(select(_subject.log_id).distinct())
+_LISTED_OF = Statement(
+    select(_subject.leaf_index, func.count())
+    .where(_subject.log_id == bindparam("of_log"))
+    .group_by(_subject.leaf_index)
+)
+_THERE = Statement(select(_rec.leaf_index).where(_rec.log_id == bindparam("of_log")))
 _OUTSIDE = Statement(
     select(func.count()).where(
         is_outside,
@@ -219,10 +227,19 @@ class SqlLedgerView:
         counts = (
             ("leaves of a log that is not there", self._tx.row(_STRAY_LEAVES)),
             ("checkpoints of a log that is not there", self._tx.row(_STRAY_TREES, root=ROOT_LOG)),
-            ("entries of a patient's list without their leaf", self._tx.row(_STRAY_SUBJECTS)),
+            ("entries of a patient's list without their leaf", self._stray_subjects()),
             ("records outside of every log, written after the ledger began", self._tx.row(_OUTSIDE)),
         )
         return [(what, row[0]) for what, row in counts if row is not None and row[0]]
+
+    def _stray_subjects(self) -> Row | None:
+        if not self._tx.distributed:
+            return self._tx.row(_STRAY_SUBJECTS)
+        count = 0
+        for (log_id,) in self._tx.rows(_LOGS_LISTED):
+            there = {index for (index,) in self._tx.rows(_THERE, of_log=log_id)}
+            count += sum(times for index, times in self._tx.rows(_LISTED_OF, of_log=log_id) if index not in there)
+        return (count,)
 
     def newest(self, log_id: bytes) -> StoredTree | None:
         """The newest signed tree of a log."""

@@ -7,6 +7,7 @@ from sqlalchemy import Select, and_, bindparam, select
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.statistics import CountedDecision, CountedPrompt, DayRows, Line, OpenedReport, ScreenEvent
+from hutong_server.store import statistics_apart as apart
 from hutong_server.store.base_statistics import Touched
 from hutong_server.store.decision_tables import decision, prompt_event
 from hutong_server.store.notice_tables import reliance
@@ -99,19 +100,28 @@ _TOUCHED = {
 
 def days_touched(tx: Transaction, raw: str, since: Instant, limit: int) -> Touched:
     """See StatisticsReader."""
-    rows = tx.rows(_TOUCHED[raw], since=since, limit=limit)
+    if tx.distributed:
+        recorded, rows = apart.touched(tx, raw, since, limit)
+    else:
+        recorded = rows = tx.rows(_TOUCHED[raw], since=since, limit=limit)
     days = frozenset((institution, at) for _, institution, *times in rows for at in times if at is not None)
-    return Touched(days, rows[-1][0] if rows else since, len(rows) >= limit)
+    return Touched(days, recorded[-1][0] if recorded else since, len(recorded) >= limit)
 
 
 def raw_day(tx: Transaction, receiver: str, begin: Instant, end: Instant) -> DayRows:
     """See StatisticsReader."""
     day = {"receiver": receiver, "since": begin, "until": end}
+    of_day = tx.rows(_PROMPTS, **day)
+    if tx.distributed:
+        again, events, opened = apart.again(tx, of_day), apart.events(tx, of_day), apart.opened(tx, of_day)
+        decisions = apart.decisions(tx, receiver, begin, end)
+    else:
+        again, events, opened, decisions = (tx.rows(each, **day) for each in (_AGAIN, _EVENTS, _OPENED, _DECISIONS))
     return DayRows(
-        prompts=tuple(_prompts(tx, tx.rows(_PROMPTS, **day), tx.rows(_AGAIN, **day), begin)),
-        events=tuple(ScreenEvent(bytes(row[0]), *row[1:]) for row in tx.rows(_EVENTS, **day)),
-        opened=tuple(OpenedReport(bytes(prompt_id), bytes(report)) for prompt_id, report in tx.rows(_OPENED, **day)),
-        decisions=tuple(_decision(row) for row in tx.rows(_DECISIONS, **day)),
+        prompts=tuple(_prompts(tx, of_day, again, begin)),
+        events=tuple(ScreenEvent(bytes(row[0]), *row[1:]) for row in events),
+        opened=tuple(OpenedReport(bytes(prompt_id), bytes(report)) for prompt_id, report in opened),
+        decisions=tuple(_decision(row) for row in decisions),
     )
 
 

@@ -122,7 +122,7 @@ def _work(plan: Plan, part: range, told: Any) -> None:
     engine = make_engine(settings.database_url, pooled=False, timeout_ms=_WAIT_MS)
     connection = _connection(engine)
     writer = BulkWriter(
-        connection, engine.dialect.name, ring.sealer, open_ledger("hutong.bulk", settings.ledger_key, "")
+        connection, engine.dialect.name, ring.sealer, open_ledger(settings.registry_name, settings.ledger_key, "")
     )
     if writer.database == "sqlite":
         connection.execute("PRAGMA cache_size=-262144")

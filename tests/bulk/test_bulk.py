@@ -3,22 +3,26 @@ person with the same reports, published through the API, has the same rows and t
 
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from hutong.v1 import registry_service_pb2, report_pb2, reuse_service_pb2
 from hutong_client.city.identity import RESIDENT_NUMBER
+from hutong_server.store.base import StoredReport
+from hutong_server.store.index_view import IndexView
+from hutong_server.store.ledger_view import SqlLedgerView
+from hutong_server.trust.ledger import checkpoint_key
+from hutong_server.trust.ledger_check import verify
 
 from tests.api.site import Material, Site, start_site
 from tests.bench.places import SAMPLE
-from tests.bulk.load import Plan, chosen_for, city_of, load, number_of, pour_city
-from tests.bulk.moulds import Mould, Person, make_moulds
+from tests.bulk.load import NotEmpty, Plan, chosen_for, city_of, load, number_of, pour_city
+from tests.bulk.moulds import Mould, Person, Poured, make_moulds
 
 PATIENTS = 6
 MOULDS = 24
-_NO_ANSWER = ("registered_at", "received_at")
 
 
 @dataclasses.dataclass
@@ -31,7 +35,31 @@ class Loaded:
     now: int
 
     def person(self, index: int) -> Person:
-        return Person(city_of(PATIENTS, self.now).patients[index])
+        return Person(city_of(max(PATIENTS, index + 1), self.now).patients[index])
+
+    def twin(self, index: int) -> Person:
+        """Somebody of the same sex who was not loaded."""
+        sex = self.person(index).patient.sex
+        return next(each for each in map(self.person, range(PATIENTS, 100)) if each.patient.sex == sex)
+
+    def read(self, job: Any) -> Any:
+        registry: Any = self.site.registry
+        return registry.store.read(job)
+
+    def rows(self, person: Person) -> list[StoredReport]:
+        """Of a person, without what is random and when it came; in order."""
+        registry: Any = self.site.registry
+        token = registry._ring.tokens.patient(RESIDENT_NUMBER, "", person.patient.resident_number)
+        (found,) = self.read(lambda reader: reader.persons([token]))
+        assert [said for _, said in found.records] == [person.demographics]
+        rows = self.read(lambda reader: reader.reports(found.keys))
+        plain = [
+            dataclasses.replace(
+                row, patient_key=b"", report_id=b"", received=0, results=tuple(row.results), details=tuple(row.details)
+            )
+            for row in rows
+        ]
+        return sorted(plain, key=lambda row: (row.institution, row.effective or 0, row.header, row.details))
 
     async def publish(self, mould: Mould, person: Person, number: str) -> Any:
         text = mould.sent.filled(person.slots(mould, number))
@@ -77,12 +105,6 @@ async def loaded(material: Material, module_store_url: str) -> AsyncIterator[Loa
     await again.close()
 
 
-@pytest.fixture
-def rows(loaded: Loaded) -> Iterator[Any]:
-    registry: Any = loaded.site.registry
-    return registry.store
-
-
 async def test_the_same_documents_change_nothing(loaded: Loaded) -> None:
     sent = 0
     for index in range(PATIENTS):
@@ -92,3 +114,49 @@ async def test_the_same_documents_change_nothing(loaded: Loaded) -> None:
             assert result.unchanged, result
             sent += 1
     assert sent > PATIENTS
+
+
+async def test_another_person_with_the_same_reports_has_the_same_rows_and_chart(loaded: Loaded) -> None:
+    one, other = loaded.person(0), loaded.twin(0)
+    for turn, mould in enumerate(chosen_for(one, loaded.moulds, 0)):
+        result = await loaded.publish(mould, other, number_of(mould, 999, turn))
+        assert (result.unchanged, result.outcome) == (False, registry_service_pb2.PUBLISH_OUTCOME_ACCEPTED)
+    assert loaded.rows(one) == loaded.rows(other)
+    offered = 0
+    for asker in sorted({each.institution for moulds in loaded.moulds.values() for each in moulds}):
+        charts = [await loaded.chart(each, asker) for each in (one, other)]
+        for chart in charts:
+            _without_ids(chart)
+            offered += len(chart.lines) + chart.other_result_count
+        assert charts[0] == charts[1]
+    assert offered > 0
+
+
+def _without_ids(message: Any) -> None:
+    """Takes out what is sealed for one answer, and when it was given."""
+    for field, value in message.ListFields():
+        if field.name.endswith("_id") or field.name in ("judged_at", "prompt_id"):
+            message.ClearField(field.name)
+        elif field.message_type is not None and field.message_type.full_name.startswith("hutong."):
+            for each in value if field.is_repeated else [value]:
+                _without_ids(each)
+
+
+async def test_the_loaded_registry_verifies_with_its_index(loaded: Loaded) -> None:
+    settings = loaded.plan.settings
+    key = checkpoint_key(settings.registry_name, settings.ledger_key)
+    found = loaded.read(lambda tx: verify(SqlLedgerView(tx), key.verifier, (), IndexView(tx)))
+    assert found.faults == []
+    published = [each for _, each in loaded.read(lambda reader: reader.access_records()) if each.outcome == "accepted"]
+    assert len(published) > PATIENTS
+
+
+def test_a_registry_with_patients_is_not_loaded_into(loaded: Loaded) -> None:
+    with pytest.raises(NotEmpty):
+        load(loaded.plan, 1, print)
+
+
+def test_a_text_is_poured_for_somebody_else() -> None:
+    poured = Poured.of("a 17 b 17 17-18", {"number": "17", "other": "18"})
+    assert poured.filled({"number": "5", "other": "x"}) == "a 5 b 5 5-x"
+    assert poured.filled({"number": "17", "other": "18"}) == "a 17 b 17 17-18"

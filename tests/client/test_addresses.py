@@ -11,6 +11,8 @@ from typing import Any
 import grpc
 import pytest
 from hutong.v1 import registry_service_pb2 as registry
+from hutong_client.cli.output import stderr, stdout
+from hutong_client.cli.session import Options, Session, UsageFault
 
 from tests.client.conftest import connect
 
@@ -144,3 +146,10 @@ async def names(hosts: tuple[str, ...]) -> AsyncIterator[str]:
 async def test_what_is_no_list_of_addresses_is_told(authority: Any, registry: str, name: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         connect(authority, registry, server_name=name)
+
+
+def test_a_command_takes_one_registry(authority: Any) -> None:
+    certificate, key = authority.client("H1", "emr")
+    options = Options("127.0.0.1:1,127.0.0.1:2", authority.certificate_file, certificate, key)
+    with pytest.raises(UsageFault, match="HOST:PORT"):
+        Session(options, stdout(), stderr()).connect(1.0)

@@ -55,7 +55,8 @@ def consent(tx: Transaction, keys: Sequence[PatientKey]) -> tuple[list[Directive
 def nobodys(tx: Transaction) -> None:
     """See Reader.look_at_nobodys_consent."""
     try:
-        _directive(tx, tx.decoys.row(DIRECTIVE, lambda: _made(tx)))
+        key, entry_id, kind, _, sealed = tx.decoys.row(DIRECTIVE, lambda: _made(tx))
+        tx.sealer.open(sealed, context(kind, key, entry_id))
     except SealBroken:
         tx.decoys.forget()
 

@@ -88,10 +88,16 @@ def find(reader: Reader, patient: Sequence[bytes], demographics: Demographics, b
     """
     persons = reader.persons(patient)
     match = agreeing(persons, demographics, book.policy.name_rule)
+    if not persons:
+        # As much is compared as with somebody: how long an answer takes must not tell who is known.
+        _SOMEBODY.agrees(demographics, book.policy.name_rule)
     if len(match) == 1:
         person = match[0]
         return Found(person, (person.key, *(key for key in person.keys if key != person.key)))
     return Found(None, shadow_keys(patient, tokens), in_doubt=bool(persons))
+
+
+_SOMEBODY = Person(bytes(16), ((bytes(16), Demographics(("无此人",), "1900-01-01", "other")),))
 
 
 def shadow_keys(patient: Sequence[bytes], tokens: Tokens) -> tuple[PatientKey, ...]:

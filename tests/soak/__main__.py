@@ -79,6 +79,7 @@ def main() -> int:
         "done": dict(watch.done),
         "failed": dict(watch.failed),
         "ledger": ledger,
+        "handles": verdict.opened(watch.samples, seconds),
         "verdicts": verdict.document(found),
     }
     (BUILD / "soak.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")

@@ -68,6 +68,19 @@ def _within(samples: Iterable[Sample], kind: str, part: tuple[float, float], sec
     return [each for each in samples if each.kind == kind and part[0] <= each.at / seconds < part[1]]
 
 
+def opened(samples: Iterable[Sample], seconds: float) -> dict[str, dict[str, list[float]]]:
+    """File handles by kind of process and what they are of, in the first part and in the last, where they differ."""
+    told: dict[str, dict[str, list[float]]] = {}
+    samples = list(samples)
+    for kind in sorted({sample.kind for sample in samples}):
+        parts = [_within(samples, kind, part, seconds) for part in (FIRST, LAST)]
+        for name in sorted({name for part in parts for sample in part for name in sample.open}):
+            both = [statistics.median(sample.open.get(name, 0) for sample in part) for part in parts]
+            if both[0] != both[1]:
+                told.setdefault(kind, {})[name] = both
+    return told
+
+
 def document(found: list[Verdict]) -> list[dict[str, object]]:
     """For the JSON file."""
     return [{**asdict(each), "equal": each.equal} for each in found]

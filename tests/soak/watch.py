@@ -24,6 +24,8 @@ class Sample:
     handles: int
     threads: int
     count: int
+    open: dict[str, int]
+    """Handles by what they are of: socket, pipe, anon_inode, or a file's name."""
 
 
 @dataclass
@@ -55,25 +57,35 @@ class Watch:
 
     def _look(self, premises: Premises) -> None:
         kinds = processes(premises.server.pid) | {os.getpid(): "plug-ins"}
-        found: dict[str, list[tuple[int, int, int]]] = {}
+        found: dict[str, list[tuple[int, int]]] = {}
+        opened: dict[str, Counter[str]] = {}
         for pid, kind in kinds.items():
             try:
                 found.setdefault(kind, []).append(_of(pid))
+                opened.setdefault(kind, Counter()).update(_open(pid))
             except OSError:
                 continue
         for kind, each in found.items():
-            memory, handles, threads = (sum(column) for column in zip(*each, strict=True))
-            self.samples.append(Sample(self.now, kind, memory, handles, threads, len(each)))
+            memory, threads = (sum(column) for column in zip(*each, strict=True))
+            handles = opened[kind]
+            self.samples.append(Sample(self.now, kind, memory, handles.total(), threads, len(each), dict(handles)))
         url = f"http://127.0.0.1:{premises.server.metrics_port}/metrics"
         with urllib.request.urlopen(url, timeout=10) as page:
             page.read()
         self.done["scrape"] += 1
 
 
-def _of(pid: int) -> tuple[int, int, int]:
+def _of(pid: int) -> tuple[int, int]:
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    return (
-        int(status["VmRSS"].split()[0]) * 1024,
-        sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()),
-        int(status["Threads"]),
-    )
+    return int(status["VmRSS"].split()[0]) * 1024, int(status["Threads"])
+
+
+def _open(pid: int) -> list[str]:
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            of = str(link.readlink())
+        except OSError:
+            continue  # closed meanwhile
+        found.append(of.rpartition("/")[2] if of.startswith("/") else of.partition(":")[0])
+    return found

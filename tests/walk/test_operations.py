@@ -1,9 +1,10 @@
 """The documents on a clean machine, each command as printed: "One machine" of docs/operations.md, to a registry with
-PostgreSQL, HAProxy and Prometheus, then "Thirty minutes" of docs/emr-integration.md, to the first prompt.
+PostgreSQL, HAProxy and Prometheus, then "Thirty minutes" of docs/emr-integration.md, to the first prompt; then the
+database is backed up, lost and put back.
 
 HUTONG_WALK says how far: "machine" (as `make test`) to the registry and its first administrator; "here" (as .ci/run) to
-the first prompt; "whole" (`make walk`) too, with the packages and the program by apt-get and pip, which takes minutes
-and a network. Otherwise packages and program are those that are here. systemd never runs: tests/walk/systemctl stands
+the end; "whole" (`make walk`) too, with the packages and the program by apt-get and pip, which takes minutes and a
+network. Otherwise packages and program are those that are here. systemd never runs: tests/walk/systemctl stands
 in for it, and how systemd reads the unit is tested in tests/deploy.
 """
 
@@ -54,6 +55,20 @@ ss -Hltn | awk '{print $4}' | sort
 systemctl stop hutong
 tail -n 1 /run/stand-in-hutong.log
 """
+_LOST = """
+systemctl stop hutong
+runuser -u postgres -- dropdb hutong
+runuser -u postgres -- createdb --owner=hutong --template=template0 --encoding=UTF8 hutong
+"""
+_BACK = """
+systemctl start hutong
+until hutong-server health --target localhost:7443; do sleep 1; done
+echo "# put back"
+hutong chart --practitioner D1 --encounter E2 --patient-file patient.txt | grep -c 样HR || true
+hutong publish city/reports/990421-H01 --cert feed/client.pem --key feed/client.key > /dev/null || [ $? = 1 ]
+[ "$(hutong chart --practitioner D1 --encounter E3 --patient-file patient.txt | grep -c 样HR)" -gt 10 ]
+echo "# and gone on"
+"""
 _SCRAPED = """
 for _ in $(seq 30); do
   promtool query instant http://127.0.0.1:9090 'up{job="hutong"}' | grep '=> 1' && break
@@ -77,9 +92,18 @@ def script() -> str:
     if FAR == "machine":
         assert "hutong city write" in found.pop()
     else:
-        found.append("unset HUTONG_REGISTRY HUTONG_CA HUTONG_CERT HUTONG_KEY\n")
+        found.append("unset HUTONG_REGISTRY HUTONG_CA HUTONG_CERT HUTONG_KEY\nOWN=$PATH\n")
         # The administrator hands the fingerprint over with the token.
         found += [block.replace("sha256:…", '"$FINGERPRINT"') for block in blocks(INTEGRATION, "## Thirty minutes")]
+        backup, restore = (blocks(OPERATIONS, name)[0] for name in ("## Back up and restore", "### Put it back"))
+        # Back from the institution's environment to the machine's.
+        found += [
+            "PATH=$OWN\ninstall -d -o hutong /backup/hutong /safe/hutong-keys\n",
+            backup,
+            _LOST,
+            f"set +e\n{restore}set -e\n",
+            _BACK,
+        ]
     told = [f"echo '# block {number}'\n{block}" for number, block in enumerate(found, 1)]
     return "\n".join([own, *told, _SCRAPED if WHOLE else "", _AFTER])
 
@@ -102,6 +126,9 @@ def test_one_machine_as_printed(tmp_path: Path) -> None:
         # The institution's doctor: a trial prompt is answered, and the first real one has lines.
         assert re.search(r"ok +prompt ", said)
         assert re.search(r"^ +potassium .* 样HR", said, re.MULTILINE)
+        # What was put back is reusable once the feed has gone on, and not before.
+        assert "feeds have not gone on since: 990421-H01" in said
+        assert "# put back\n0\n# and gone on\n" in said
     assert "Prometheus Server is Ready." in after
     assert "hutong_serving 1.0" in after
     # The keys are the service's alone, and it is the service that runs.

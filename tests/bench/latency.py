@@ -14,7 +14,7 @@ from tests.bench.open_loop import Seen, at
 
 CHARTS_A_SECOND = 100.0
 """For the way from an opened chart to a report in hand."""
-RATES = (25.0, 50.0, 100.0, 150.0, 200.0, 300.0)
+RATES = (25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0)
 """Calls a second of the day's mix, all kinds together."""
 _MOST_FAILED = 0.01
 """Share of calls that may fail before a run does not count."""

@@ -116,12 +116,15 @@ FROM ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
 upgrade: install packages ## Upgrade two replicas from a tag or commit to this version under load, and roll back (FROM=; a minute)
 	UPGRADE_FROM=$(FROM) $(BIN)/python -m pytest tests/e2e/test_replicas.py
 
-.PHONY: failover pooler
+.PHONY: failover pooler distributed
 failover: install ## Kill the PostgreSQL primary under load and promote its standby, ten times (2 minutes; HUTONG_FAILOVERS=)
 	HUTONG_FAILOVERS=$${HUTONG_FAILOVERS:-10} $(BIN)/python -m pytest tests/e2e/test_failover.py -s -q
 
 pooler: install packages ## The whole store suite through a real pgbouncer (minutes)
 	HUTONG_TEST_BACKENDS=pgbouncer $(BIN)/python -m pytest tests/store -q
+
+distributed: install ## The store and the use cases in the form for Citus, on one PostgreSQL (minutes)
+	HUTONG_TEST_BACKENDS=distributed $(BIN)/python -m pytest tests/store tests/usecases -q
 
 clean: ## Remove what was made
 	rm -rf $(VENV) build var dist

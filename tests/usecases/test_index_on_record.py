@@ -10,6 +10,7 @@ from hutong_server.domain.consent import Effect, Scope
 from hutong_server.domain.report import Status
 from hutong_server.store.base import ROOT_LOG, Sealer
 from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.store.index_apart import MEMBERS
 from hutong_server.store.index_view import IndexView
 from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.store.sql_store import open_store
@@ -45,7 +46,9 @@ def faults(registry: Registry) -> list[str]:
     found = verified(registry)
     # What was done is in the index: the leaves are all there, and the fault names the one that says otherwise.
     assert all(fault.leaf is not None and fault.log_id != ROOT_LOG for fault in found.faults)
-    return [fault.what.rpartition(": ")[2] for fault in found.faults] + [what for what, _ in found.strays]
+    # In the distributed form an edit by hand also leaves the list of the person as it was, which is said besides.
+    strays = [what for what, _ in found.strays if what != MEMBERS]
+    return [fault.what.rpartition(": ")[2] for fault in found.faults] + strays
 
 
 def versions(registry: Registry) -> Published:

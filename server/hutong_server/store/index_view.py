@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select
 
 from hutong_server.domain.consent import Directive, Opening
 from hutong_server.domain.person import PatientKey
-from hutong_server.store import compact, tables
+from hutong_server.store import compact, index_apart, tables
 from hutong_server.store.base import SealBroken, VersionHead
 from hutong_server.store.certificate_tables import certificate
 from hutong_server.store.consent import REVIEWED, entry_of
@@ -151,7 +151,12 @@ class IndexView:
         """Every report, by id."""
         after = b""
         while True:
-            rows = self._tx.rows(_NAMES, after=after, limit=_CHUNK)
+            apart = self._tx.distributed
+            rows = (
+                index_apart.names(self._tx, after, _CHUNK)
+                if apart
+                else self._tx.rows(_NAMES, after=after, limit=_CHUNK)
+            )
             yield from (self._report(*row) for row in rows)
             if len(rows) < _CHUNK:
                 return
@@ -159,11 +164,11 @@ class IndexView:
 
     def strays(self) -> list[tuple[str, int]]:
         """What belongs to no report, or to two: (what, how many)."""
-        counts = (
-            ("rows of reports under a patient whose they are not", self._tx.row(_STRAY_ROWS)),
-            ("versions of reports that are not there", self._tx.row(_STRAY_VERSIONS)),
-            ("reports that have two identities", self._tx.row(_TWICE)),
-        )
+        if self._tx.distributed:
+            found = index_apart.strays(self._tx)
+        else:
+            found = {index_apart.ROWS: self._tx.row(_STRAY_ROWS), index_apart.VERSIONS: self._tx.row(_STRAY_VERSIONS)}
+        counts = (*found.items(), ("reports that have two identities", self._tx.row(_TWICE)))
         return [(what, row[0]) for what, row in counts if row is not None and row[0]]
 
     def moved(self) -> list[PatientKey]:

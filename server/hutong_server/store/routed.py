@@ -31,6 +31,12 @@ _STEP_IDS = StatementOver(lambda keys: select(_concerns.step_id).where(_concerns
 _STEPS = StatementOver(lambda ids: select(_step.step_id, _step.body).where(_step.step_id.in_(ids)))
 _NAME = Statement(select(report_name.c.key).where(report_name.c.report_id == bindparam("of_id")))
 _PUT_NAME = upsert(report_name)
+_NAMES = StatementOver(lambda ids: select(report_name.c.key).where(report_name.c.report_id.in_(ids)))
+_WHOSE = StatementOver(
+    lambda keys: select(tables.identity.c.report_id, tables.identity.c.patient_key).where(
+        tables.identity.c.key.in_(keys)
+    )
+)
 
 
 def person_rows(tx: Transaction, tokens: Sequence[bytes]) -> list[Row]:
@@ -76,3 +82,8 @@ def name_of(tx: Transaction, report_id: bytes) -> bytes | None:
     """That key."""
     row = tx.row(_NAME, of_id=report_id)
     return row[0] if row else None
+
+
+def patients_of(tx: Transaction, report_ids: Sequence[bytes]) -> dict[bytes, PatientKey]:
+    """Report → patient, by the identities that are there."""
+    return dict(tx.rows_over(_WHOSE, [key for (key,) in tx.rows_over(_NAMES, report_ids)]))

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--documents", type=int, default=1500, help="of each round of publishing")
     parser.add_argument("--reports", type=int, default=int(os.environ.get("BENCH_MEMORY_REPORTS", "100000")))
     parser.add_argument("--times", type=int, default=5000, help="calls for each kind of absent patient")
+    parser.add_argument("--large", type=int, default=10_000_000, help="reports of the large registry of growth-*")
     parser.add_argument("--months", type=int, default=12, help="of the statistics' roll-ups; twelve take ten minutes")
     parser.add_argument("--memory", dest="only", action="store_const", const=("memory",), help="memory alone")
     return parser

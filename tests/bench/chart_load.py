@@ -161,6 +161,11 @@ def _reports(templates: Sequence[Report], patient: int, now: int) -> Iterator[tu
         )
 
 
+def readings(patient: int, now: int) -> list[tuple[str, Report]]:
+    """(issuer, report) of a patient."""
+    return list(_reports([_template(panel, now) for panel in range(len(_PANELS))], patient, now))
+
+
 def load(store: Store, book: RuleBook, tokens: Tokens, patients: int, now: int) -> int:
     """Publishes the reports of so many patients; how many there are."""
     templates = [_template(panel, now) for panel in range(len(_PANELS))]

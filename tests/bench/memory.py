@@ -35,22 +35,27 @@ def resident_mb(pid: int) -> float:
 
 async def measure(material: Material, directory: Path, *, reports: int, say: Callable[[str], None]) -> dict[str, float]:
     """Publishes so many small reports over four streams, and looks at the server's memory on the way."""
-    feed = [places.identity(material, code, "feed") for code in chart_load.ISSUERS[:_STREAMS]]
     with places.database("sqlite", directory) as url, places.registry(material, url, directory / "log") as server:
         catalog = {name: text.encode() for name, text in chart_load.CATALOG.items()}
         await places.import_catalog(material, server.port, catalog)
         found = {"reports": float(reports), "at_start_mb": round(resident_mb(server.process.pid), 1)}
         for start in range(0, reports, _PART):
             numbers = range(start, min(start + _PART, reports))
-            await asyncio.gather(
-                *(
-                    stream(f"localhost:{server.port}", feed[index], list(_requests(numbers[index::_STREAMS])))
-                    for index in range(_STREAMS)
-                )
-            )
+            await publish(material, server.port, numbers)
             found["at_end_mb"] = round(resident_mb(server.process.pid), 1)
             say(f"memory: {numbers[-1] + 1} reports, {found['at_end_mb']} MB")
     return found
+
+
+async def publish(material: Material, port: int, numbers: range) -> None:
+    """Publishes small reports of these numbers over four streams."""
+    feeds = [places.identity(material, code, "feed") for code in chart_load.ISSUERS[:_STREAMS]]
+    await asyncio.gather(
+        *(
+            stream(f"localhost:{port}", feed, list(_requests(numbers[index::_STREAMS])))
+            for index, feed in enumerate(feeds)
+        )
+    )
 
 
 def _requests(numbers: range) -> Iterator[bytes]:

@@ -14,11 +14,13 @@ from tests.api.site import Material
 from tests.bench import (
     absent,
     charts,
+    growth,
     latency,
     memory,
     orders,
     overload,
     publishing,
+    size,
     stages,
     starvation,
     statistics,
@@ -91,14 +93,20 @@ async def _workers(material: Material, directory: Path, given: argparse.Namespac
         place = directory / name
         place.mkdir()
         found[name] = await workers.measure(
-            material, backend, place, patients=given.patients, rounds=given.rounds, seconds=given.seconds, say=say
+            material,
+            backend,
+            place,
+            patients=min(given.patients, 500),
+            rounds=given.rounds,
+            seconds=given.seconds,
+            say=say,
         )
     # Several workers are for PostgreSQL: on SQLite all write through one door.
     return {"workers_2_vs_1": Measured(found["postgres"]["ratio"], found)}
 
 
 async def _day(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
-    found = await latency.day(material, directory, patients=given.patients, seconds=given.seconds, say=say)
+    found = await latency.day(material, directory, patients=min(given.patients, 500), seconds=given.seconds, say=say)
     return {"chart_to_report_p99_ms": Measured(*found)}
 
 
@@ -156,6 +164,32 @@ async def _memory(material: Material, directory: Path, given: argparse.Namespace
     return _of("memory", await memory.measure(material, directory, reports=given.reports, say=say), "at_end_mb")
 
 
+def _growth(name: str) -> Measure:
+    async def measure(
+        material: Material, directory: Path, given: argparse.Namespace, say: Say
+    ) -> Mapping[str, Measured]:
+        small, large = (1_500, 15_000) if given.quick else (100_000, given.large)
+        found = await growth.charts_measure(
+            material, BACKENDS[name], directory, small=small, large=large, rounds=2 * given.rounds, say=say
+        )
+        return {f"growth_p50_{name}": Measured(*found)}
+
+    return measure
+
+
+async def _memory_growth(
+    material: Material, directory: Path, given: argparse.Namespace, say: Say
+) -> Mapping[str, Measured]:
+    small, large = (1_500, 15_000) if given.quick else (10_000, 1_000_000)
+    found = await growth.memory_measure(material, directory, small=small, large=large, say=say)
+    return {"memory_growth": Measured(*found)}
+
+
+async def _bytes(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
+    found = await size.measure(material, directory, reports=300 if given.quick else 6_000, say=say)
+    return _of("bytes_per_lab_report", found, "bytes")
+
+
 PARTS: dict[str, Part] = {
     "chart-sqlite": Part(_charts("sqlite"), 3),
     "chart-postgres": Part(_charts("postgres"), 3),
@@ -164,6 +198,10 @@ PARTS: dict[str, Part] = {
     "workers": Part(_workers, 5),
     "day": Part(_day, 3),
     "absent": Part(_absent, 4),
+    "bytes": Part(_bytes, 3),
+    "growth-sqlite": Part(_growth("sqlite"), 40, always=False),
+    "growth-postgres": Part(_growth("postgres"), 40, always=False),
+    "memory-growth": Part(_memory_growth, 10, always=False),
     "trust": Part(_trust, 2, always=False),
     "hostile": Part(_hostile, 1, always=False),
     "orders": Part(_orders, 2, always=False),

@@ -161,17 +161,12 @@ def _of(
     made: MadeReport, report: Report, prepared: Prepared, institution: Institution, patient: Patient, now: int
 ) -> Mould | None:
     assert prepared.rows is not None
-    rows, number = prepared.rows, report.identity_value
+    number = report.identity_value
     slots = slots_of(patient, made.institution, number)
     kept = report.document.decode()
     resources = read(kept).entries
-    row = StoredReport(
-        patient_key=bytes(16), report_id=bytes(16), institution=made.institution, version=1,
-        status=prepared.status, withdrawn=False, disputed=False, effective=rows.effective, issued=rows.issued,
-        received=now, specialty=rows.specialty, has_images=rows.has_images, results=rows.results,
-        details=rows.details, header=rows.header, categories=rows.categories, codes=rows.codes, parts=rows.parts,
-    )  # fmt: skip
-    told = facts_of(row) + details_of(row) + rows.images
+    row = row_of(prepared, now)
+    told = facts_of(row) + details_of(row) + prepared.rows.images
     if any(text.encode() in told for text in slots.values()):
         return None
     mould = Mould(
@@ -188,3 +183,24 @@ def _of(
         urls=tuple(Poured.of(each.full_url, slots) for each in resources),
     )
     return mould if mould.digest(slots) == report.digest else None
+
+
+def row_of(prepared: Prepared, now: int) -> StoredReport:
+    """The row of a report that is nobody's yet."""
+    rows = prepared.rows
+    assert rows is not None
+    return StoredReport(
+        patient_key=bytes(16), report_id=bytes(16), institution=prepared.institution, version=1,
+        status=prepared.status, withdrawn=False, disputed=False, effective=rows.effective, issued=rows.issued,
+        received=now, specialty=rows.specialty, has_images=rows.has_images, results=rows.results,
+        details=rows.details, header=rows.header, categories=rows.categories, codes=rows.codes, parts=rows.parts,
+    )  # fmt: skip
+
+
+def mould_without_document(report: Report, caller: Caller, now: int, book: RuleBook, tokens: Tokens) -> Mould:
+    """Of a reading that is to be poured into rows of the index alone. Raises ValueError for one that is refused."""
+    prepared = prepare(report, caller, now, book, tokens, ProtoWire())
+    if not isinstance(prepared, Prepared):
+        raise ValueError("a reading that is refused cannot be poured")
+    nothing = Poured(("",))
+    return Mould(caller.institution, False, "", "", "", prepared, row_of(prepared, now), nothing, nothing, (), ())

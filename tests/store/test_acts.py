@@ -1,11 +1,13 @@
 """Acts leave the database before they are acknowledged, or nothing is acknowledged; and open again under later keys."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from hutong_server.domain.restored import Unresumed
 from hutong_server.store.base import Act, FeedStatus, Restoration, StoreUnavailable
+from hutong_server.store.base_notices import NoticeFilter
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.key_ring import KeyRing
 from hutong_server.trust.keys import create_key_file
@@ -16,6 +18,7 @@ from hutong_server.trust.sealing import AesGcmSealer
 from tests.store.keyed import open_keyed
 from tests.store.ledgers import KEY, seen, verified
 from tests.store.rows import NOW, write
+from tests.store.test_notices import notice
 
 ACT = Act("kind", (b"\x00\x01", "text", 1, None, ("nested",)))
 
@@ -58,8 +61,14 @@ def test_what_cannot_be_told_is_not_done(store_url: str, sealer: AesGcmSealer, t
     with pytest.raises(StoreUnavailable):
         write(store, job)
     assert store.read(lambda reader: reader.feed("H1", "lis")) is None
-    # What needs not be told goes on.
-    write(store, lambda writer: writer.record(seen(3)))
+    # What needs not be told goes on, also in the same batch.
+    door = threading.Event()
+    waiting = store.submit(lambda _: door.wait(10))
+    beside = [store.submit(job), store.submit(lambda writer: writer.record(seen(3)))]
+    door.set()
+    assert waiting.result(10)
+    assert isinstance(beside[0].exception(10), StoreUnavailable)
+    assert beside[1].exception(10) is None
     shutil.move(tmp_path / "away", export)
     write(store, job)
     assert store.read(lambda reader: reader.feed("H1", "lis")) == feed
@@ -98,6 +107,16 @@ def test_what_is_sealed_under_a_key_of_after_the_backup_opens(store_url: str, tm
     ring.load()
     assert read_acts([export], ring.sealer, {b"l" * 16: 0}) == ([], [])
     keyed.close()
+
+
+def test_numbers_that_were_given_away_are_not_given_again(store: SqlStore) -> None:
+    told = [notice("H1"), notice("H1"), notice("H2")]
+    write(store, lambda writer: writer.put_notice(told[0]))
+    write(store, lambda writer: writer.skip_notices(["H1", "H2"], 1000))
+    for each in told[1:]:
+        write(store, lambda writer, each=each: writer.put_notice(each))
+    assert [each.number for each in store.read(lambda reader: reader.notices("H1", NoticeFilter(1), 9))] == [1002]
+    assert [each.number for each in store.read(lambda reader: reader.notices("H2", NoticeFilter(), 9))] == [1001]
 
 
 def test_an_institution_has_gone_on_once_all_its_feeds_have(store: SqlStore) -> None:

@@ -1,6 +1,6 @@
 """What use cases ask of a store about reliances and notices. Part of Reader and Writer of store/base.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -66,6 +66,9 @@ class NoticeWriter(NoticeReader, Protocol):
 
         The caller holds the lock of the institution's notices (see usecases/notices.py).
         """
+
+    def skip_notices(self, institutions: Iterable[str], numbers: int) -> None:
+        """Leaves so many numbers out: some were given to listeners, and went with a database that was lost."""
 
     def acknowledge_notice(self, institution: str, notice_id: bytes, at: Instant) -> None: ...
     def hide_notice(self, institution: str, notice_id: bytes) -> None:

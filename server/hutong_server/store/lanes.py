@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from hutong_server.store.base import Prompt, Question, StoreOverloaded, StoreUnavailable, Writer
 from hutong_server.store.ledger import Pending
-from hutong_server.store.sql import SqlWriter
+from hutong_server.store.sql import SqlWriter, Untold
 from hutong_server.store.transaction import DRIVER_ERRORS, Contended, disk_full
 
 T = TypeVar("T")
@@ -239,6 +239,8 @@ class _Lane:
             writer.commit()
         except DRIVER_ERRORS:
             self._undo()
+            return batch
+        except Untold:
             return batch
         except StoreUnavailable as error:
             for queued in batch:

@@ -39,6 +39,10 @@ LOG_LEAVES = 65_536
 """Leaves after which a log ends and the next begins."""
 
 
+class Untold(StoreUnavailable):
+    """An act could not be exported; the transaction is rolled back. What was not an act is kept when it runs alone."""
+
+
 class SqlReader(Transaction):
     """The Reader."""
 
@@ -245,7 +249,7 @@ class SqlWriter(SqlReader):
             ledger.tell(written.log.log_id, written.acts, self.sealer, keys)
         except OSError as error:
             self.rollback()
-            raise StoreUnavailable(f"the export of the ledger cannot be written ({type(error).__name__})") from None
+            raise Untold(f"the export of the ledger cannot be written ({type(error).__name__})") from None
 
     def end_log(self) -> None:
         """Writes the end of this writer's log, in a transaction of its own."""
@@ -310,6 +314,7 @@ class SqlWriter(SqlReader):
     set_fallen = _reliances.set_fallen
     put_sweep_position = _reliances.put_sweep_position
     put_notice = _notices.put_notice
+    skip_notices = _notices.skip_notices
     acknowledge_notice = _notices.acknowledge_notice
     hide_notice = _notices.hide_notice
     show_notice = _notices.show_notice

@@ -13,7 +13,7 @@ from hutong_server.store.base_housekeeping import FORGETTABLE, Place
 from hutong_server.usecases.enroll import CHALLENGE_LIFE, KEPT
 
 METHOD = "Housekeeping"
-BATCH = 500
+BATCH = 200
 """Rows of one commit: some ten milliseconds for which calls that write wait."""
 _DAY = 86_400_000
 

@@ -1,17 +1,24 @@
-"""What an institution's administrators see of it at a glance, after it published well and badly."""
+"""What administrators see of an institution at a glance, after it published well and badly; and housekeeping while the
+registry answers."""
 
 import asyncio
 import json
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 from hutong.v1 import catalog_service_pb2 as catalog
 from hutong.v1 import registry_service_pb2 as v1
-from hutong_server.app import now
+from hutong_server import settings as configuration
+from hutong_server.api.rule_snapshot import read_book
+from hutong_server.opening import now, opened, opened_ledger
+from hutong_server.retention import retain
 from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.usecases.housekeeping import Keep
 
-from tests.api.documents import CATALOG, lab_report, person, publish
-from tests.api.site import Site, refused
+from tests.api.documents import CATALOG, chart, lab_report, person, publish
+from tests.api.site import Material, Site, refused
+from tests.building import DAY
 
 HOUR = 3_600_000
 INSTITUTIONS = CATALOG["institutions.csv"].splitlines()[0]
@@ -82,3 +89,39 @@ async def test_its_good_certificates_are_told_soonest_to_end_first(site: Site, s
     assert [each.serial for each in found] == [rows[1].serial, rows[0].serial]
     assert len((await look(site, "T1", by="T1")).certificates) == 2
     assert len((await look(site, "T1", by="H2")).certificates) == 0
+
+
+async def test_housekeeping_beside_a_registry_fails_no_call(
+    site: Site, material: Material, module_store_url: str, serials: Iterator[int]
+) -> None:
+    """From another process's store, as the command does it: more rows than a commit takes, charts and publishes on."""
+    assert site.registry is not None
+    registry = site.registry
+    old = now() - 4 * 366 * DAY
+
+    def past(writer: Any) -> None:
+        column = {"sqlite": "?", "postgresql": "%s"}[writer.database]
+        rows = [(b"p" * 16, secrets.token_bytes(16), "H2", old, "found", 1, b"", old + n) for n in range(1500)]
+        writer._execute_many(
+            "INSERT INTO prompt (patient_key, prompt_id, institution, at, outcome, rules_version, lines, recorded)"  # noqa: S608
+            f" VALUES ({', '.join([column] * 8)})",
+            rows,
+        )
+
+    # Counted first: what is put there by hand cannot be.
+    assert await asyncio.to_thread(registry.counting.count)
+    await asyncio.wrap_future(registry.store.submit(past))
+    keep = Keep(prompts=400, reliances=5479, notices=184, records=92, renewal_grace=30.0)
+    settings = configuration.load(material.environment(module_store_url))
+    with opened(settings, timeout_ms=60_000, ledger=opened_ledger(settings)) as (other, _):
+        book = other.read(read_book)
+        done = asyncio.ensure_future(asyncio.to_thread(retain, other, book, keep, now()))
+        answered = 0
+        while not done.done() or answered < 3:
+            patient = person(next(serials))
+            report = lab_report(f"b{next(serials)}", patient)
+            await site.publishing("H1").PublishReport(publish(report), timeout=10)
+            answer = await site.asking("H2").OpenChart(chart(patient, f"b{next(serials)}"), timeout=10)
+            assert len(answer.lines) == 1
+            answered += 1
+        assert {each.what: each.rows for each in await done if each.rows} == {"prompts": 1500}

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import logging
 import math
 import time
 from collections.abc import Callable, Coroutine
@@ -197,8 +198,16 @@ class Registry:
         def heard(what: str) -> None:
             loop.call_soon_threadsafe((self.rules if what == RULES else self.standing).waking.wake)
 
+        known: list[bool] = []
+
+        def listens(now: bool) -> None:
+            self.metrics.listening.set(now)
+            if known != [now]:
+                known[:] = [now]
+                log().log(logging.INFO if now else logging.WARNING, "listening for changes" if now else "only polling")
+
         url = settings.database_direct_url or settings.database_url
-        self._listening = Listening(url, heard, self.metrics.listening.set)
+        self._listening = Listening(url, heard, listens)
         self._listening.start()
 
     async def _count_reviews(self) -> None:

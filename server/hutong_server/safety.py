@@ -142,7 +142,9 @@ def _database(settings: Settings) -> list[str]:
 def connection_problems(settings: Settings) -> list[str]:
     """Faults of what is said of connections beside the database's URL: time-outs, other addresses."""
     found = []
-    if not settings.lock_timeout_seconds < settings.statement_timeout_seconds < settings.default_deadline_seconds:
+    postgresql = settings.database_url.startswith("postgresql")
+    ordered = settings.lock_timeout_seconds < settings.statement_timeout_seconds < settings.default_deadline_seconds
+    if postgresql and not ordered:
         found.append(
             "HUTONG_STATEMENT_TIMEOUT_SECONDS: must be longer than HUTONG_LOCK_TIMEOUT_SECONDS and shorter than"
             " HUTONG_DEFAULT_DEADLINE_SECONDS"

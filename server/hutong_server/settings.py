@@ -88,7 +88,7 @@ class Settings(BaseSettings):
         1.5, description="PostgreSQL: how long a statement may wait for a lock."
     )
     idle_transaction_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
-        10.0,
+        30.0,
         description="PostgreSQL: a transaction in which nothing happens for so long is ended, and its locks with it.",
     )
     tls_certificate: Path = Field(Path("certs/server.pem"), description="The server's certificate chain, PEM.")

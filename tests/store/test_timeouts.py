@@ -32,7 +32,7 @@ def store(url: str, sealer: AesGcmSealer) -> Iterator[SqlStore]:
 
 def test_others_are_derived() -> None:
     derived = Timeouts.of(2000)
-    assert derived == Timeouts(statement=2000, lock=1500, idle=10_000)
+    assert derived == Timeouts(statement=2000, lock=1500, idle=30_000)
     assert Timeouts.of(600_000).idle > 600_000
 
 

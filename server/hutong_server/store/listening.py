@@ -76,7 +76,8 @@ class Listening:
             except (psycopg.Error, SQLAlchemyError, UnsafeSettings):
                 pass  # the looks go on; health tells when the database itself is away
             finally:
-                self._listens(False)
+                if not self._end.is_set():
+                    self._listens(False)
             # Servers that lost one database do not all come back in one moment.
             self._end.wait(pause * (0.5 + random.random()))  # noqa: S311  no secret
             pause = min(pause * 2, self._longest_pause)

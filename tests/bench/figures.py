@@ -2,8 +2,7 @@
 
 The file is one flat object: figure → value, floor, aim, whether they are reached, the command, and of what moment the
 value is: commit, machine, load average, and how much of the machine others used meanwhile. `details` are the numbers
-behind it; those of a growth figure hold `sizes`, a list of {reports, p50_ms, p99_ms}, which the picture shows. A part
-that was not measured now keeps what a former run found.
+behind it. A part that was not measured now keeps what a former run found.
 """
 
 import json

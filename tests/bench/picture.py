@@ -21,11 +21,11 @@ _COLORS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#b9770e", "#34495e")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """x, median and p99 in ms, and whether the run counts."""
+    """x, median and p99 in ms (None: not known), and whether the run counts."""
 
     x: float
     p50: float
-    p99: float
+    p99: float | None = None
     counts: bool = True
 
 
@@ -51,9 +51,9 @@ def by_rate(entries: Mapping[str, Mapping[str, Any]]) -> Plot:
 def by_size(entries: Mapping[str, Mapping[str, Any]]) -> Plot:
     """Latency of a chart as the registry grows, on each database."""
     lines = {
-        name: [Point(each["reports"], each["p50_ms"], each["p99_ms"]) for each in _details(entries, key)["sizes"]]
+        name: [Point(found[f"{size}_reports"], found[f"{size}_p50_ms"]) for size in ("small", "large")]
         for name, key in (("SQLite", "growth_p50_sqlite"), ("PostgreSQL", "growth_p50_postgres"))
-        if "sizes" in _details(entries, key)
+        if (found := _details(entries, key))
     }
     return Plot("Latency of a chart by size", "reports in the registry", lines)
 
@@ -82,7 +82,9 @@ def _drawn(plot: Plot) -> list[str]:
     if not points:
         return [*parts, f'<text x="{_LEFT}" y="{HEIGHT // 2}" fill="#777">not measured</text>']
     across = _Axis.over([point.x for point in points], _LEFT, WIDTH - _RIGHT)
-    up = _Axis.over([took for point in points for took in (point.p50, point.p99)], HEIGHT - _BOTTOM, _TOP)
+    up = _Axis.over(
+        [took for point in points for took in (point.p50, point.p99) if took is not None], HEIGHT - _BOTTOM, _TOP
+    )
     for value in up.ticks():
         y = up.at(value)
         parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}" stroke="#ddd"/>')
@@ -110,7 +112,10 @@ def _drawn(plot: Plot) -> list[str]:
 def _line(line: Sequence[Point], across: "_Axis", up: "_Axis", color: str) -> list[str]:
     parts = []
     for dashes, of in (("", "p50"), (' stroke-dasharray="5 3"', "p99")):
-        places = [(across.at(point.x), up.at(getattr(point, of)), point.counts) for point in line]
+        known = [(point, getattr(point, of)) for point in line if getattr(point, of) is not None]
+        if not known:
+            continue
+        places = [(across.at(point.x), up.at(took), point.counts) for point, took in known]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.5"{dashes}/>')
         parts += [

@@ -129,6 +129,7 @@ def test_files_that_cannot_be_used(ca: Path, registry: RegistryProcess, tmp_path
     # The line is looked at all the same.
     assert found["port"]["state"] == "ok"
     assert found["tls"]["state"] == "skipped"
+    assert states(examine(registry.address, ca, (certificate, tmp_path), status=1)) == {"files": "wrong"}
     mine = tmp_path / "key.pem"
     shutil.copy(key, mine)
     mine.chmod(0o644)
@@ -247,6 +248,12 @@ def test_through_a_proxy(ca: Path, registry: RegistryProcess) -> None:
             == {}
         )
         assert len(asked) == before
+
+    # What gRPC cannot use as a proxy it does not take.
+    assert states(examine(registry.address, ca, pair, https_proxy="socks5://127.0.0.1:1")) == {}
+    found = examine(registry.address, ca, pair, status=1, https_proxy="http://no-such-proxy.invalid:8080")
+    assert states(found) == {"proxy": "warning", "name": "wrong"}
+    assert "Check the proxy's settings" in found["name"]["mend"]
 
     def closed(taken: socket.socket) -> None:
         with taken:

@@ -108,13 +108,13 @@ def script() -> str:
     return "\n".join([own, *told, _SCRAPED if WHOLE else "", _AFTER])
 
 
-@pytest.mark.timeout(900 if WHOLE else 200)
+@pytest.mark.timeout(900 if WHOLE else 400)
 def test_one_machine_as_printed(tmp_path: Path) -> None:
     if reason := why_not() or ", ".join(name for name in NEEDED if not (shutil.which(name) or program(name))):
         pytest.skip(f"not walked: {reason}")
     if not WHOLE and not (BIN / "hutong-server").exists():
         pytest.skip("not walked: no .venv")
-    done = walk(script(), tmp_path / "walk", network=WHOLE, timeout=800 if WHOLE else 180)
+    done = walk(script(), tmp_path / "walk", network=WHOLE, timeout=800 if WHOLE else 380)
     said = done.stdout
     assert done.returncode == 0, said[-3000:] + done.stderr[-3000:]
     assert "safe to start" in said

@@ -126,10 +126,9 @@ def period(check: str, certificate: x509.Certificate, now: datetime, what: str) 
 
 def _key_closed(key: Path) -> Finding | None:
     """What is wrong with who may read the key; None when it is well, or the system has no such modes."""
-    try:
-        mode = stat.S_IMODE(key.stat().st_mode)
-    except OSError:
+    if not key.is_file():
         return None
+    mode = stat.S_IMODE(key.stat().st_mode)
     if os.name != "posix" or not mode & 0o077:
         return None
     text = say(f"其他用户能读到私钥 （权限 {mode:04o}）", f"other users of this computer can read it (mode {mode:04o})")

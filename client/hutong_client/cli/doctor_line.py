@@ -61,11 +61,13 @@ def proxy_of(host: str) -> Place | None:
     if not named or any(host.lower().endswith(each) for each in ends):
         return None
     # The name and password that may stand in it are neither used nor shown.
-    url = urlsplit(named if "//" in named else f"//{named}")
     try:
-        return Place(url.hostname or "", url.port or 80)
+        url = urlsplit(named if "//" in named else f"http://{named}")
+        found = Place(url.hostname or "", url.port or 80)
     except ValueError:
-        return Place(url.hostname or "", 80)
+        return None
+    # gRPC knows no other kind, and goes its way without.
+    return found if found.host and url.scheme == "http" else None
 
 
 def look_at_proxy(place: Place) -> list[Finding]:
@@ -95,9 +97,17 @@ def look_at_name(place: Place) -> Finding:
             "Check the spelling of --registry; if the name is known in a private network only, ask your network's "
             "administrator for DNS or an entry in hosts.",
         )
-        return wrong("name", text, mend)
+        return wrong("name", text, _of_proxy(place) if through else mend)
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
     return ok("name", f"{asked.host}: {', '.join(addresses[:4])}")
+
+
+def _of_proxy(place: Place) -> str:
+    return say(
+        f"检查代理的设置 (grpc_proxy、https_proxy、http_proxy)；若不该经代理：no_proxy={place.host}。",
+        f"Check the proxy's settings (grpc_proxy, https_proxy, http_proxy); if none should be taken: "
+        f"no_proxy={place.host}.",
+    )
 
 
 def look_at_port(place: Place) -> Finding:
@@ -121,7 +131,7 @@ def look_at_port(place: Place) -> Finding:
             "The host is there, nothing listens at this port: check the port; if it is right, ask whether the registry "
             "runs.",
         )
-        return wrong("port", text, mend)
+        return wrong("port", text, _of_proxy(place) if through else mend)
     except ProxyRefused as error:
         text = say(f"代理 {through} 不放行：{error}", f"the proxy {through} does not let us through: {error}")
         mend = say(

@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from hutong.v1 import catalog_service_pb2, registry_service_pb2, reuse_service_pb2, reuse_service_pb2_grpc
+from hutong_client.errors import Overloaded
 from hutong_server.settings import SettingsError, load
 
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish
@@ -21,6 +22,7 @@ from tests.api.site import Material, Site, outcome, refused, start_site
 from tests.bench import starvation
 from tests.bench.calls import Identity
 from tests.conftest import MakeStoreUrl
+from tests.faults.load import connect
 
 BURST = 5
 
@@ -254,6 +256,13 @@ async def test_calls_that_wait_inside_grpc_are_bounded(
         assert set(found) <= {"OK", "CANCELLED"}
         assert await outcome(site.asking("H1").OpenChart(asked, timeout=5)) == "OK"
         await site.close()
+        # Cut calls are tried again by the client that vendors install; what is cut for good is an overload to it.
+        async with connect(material, server.port, "H2", "emr", deadline=20) as client:
+            calls = [client.open_chart(asked.patient, asked.context) for _ in range(300)]
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+        cut = [each for each in ended if isinstance(each, BaseException)]
+        assert 0 < len(cut) < 300
+        assert {(type(each), getattr(each, "reason", "")) for each in cut} == {(Overloaded, "CANCELLED")}
     finally:
         assert server.end() == 0
 

@@ -26,7 +26,9 @@ HOLD = 1.0
 SPACING = 0.01
 """Seconds between two refusals that were held back: all at once, they would be in everybody's way."""
 MAX_HELD = 2048
-"""Refusals held back at a time for one caller: each costs memory."""
+"""Refusals held back at a time for one caller, or of shed calls of all: each costs memory."""
+SHED_HOLD = 0.1
+"""Seconds that a shed call is held back: who asks again at once would cost as much as those who are let in."""
 WAITED_FOR = frozenset(
     f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders", "GetReport", "ListReports")
 )
@@ -53,7 +55,7 @@ class CallLimits:
     """Open streams of one institution at a time."""
     total: int = 512
     """Calls in work, of all."""
-    target: float = 0.05
+    target: float = 0.07
     """Seconds that an answer which a doctor waits for may take before fewer such calls are let in."""
 
     def bucket(self, institution: str, now: float) -> TokenBucket | None:
@@ -149,6 +151,7 @@ class Admission:
         self._clock = clock
         self._room = Room(limits.total, LEAST_ROOM, limits.target)
         self._in_work = 0
+        self._held = 0
         self._calls: dict[str, int] = {}
         self._streams: dict[str, int] = {}
 
@@ -171,6 +174,7 @@ class Admission:
             if self._in_work >= total and not for_all:
                 raise refusal(Reason.OVERLOADED)
             if room is not None and not room.enter():
+                await self._hold()
                 raise refusal(Reason.OVERLOADED)
             began = clock()
             counts[institution] = own + 1
@@ -188,3 +192,11 @@ class Admission:
                     counts[institution] -= 1
 
         return answer
+
+    async def _hold(self) -> None:
+        if self._held < MAX_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(SHED_HOLD)
+            finally:
+                self._held -= 1

@@ -1,6 +1,8 @@
 """Trials of a connection (validate_only): answered, silent about everybody, and nothing is left but a record."""
 
+import asyncio
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 
 import pytest_asyncio
@@ -16,8 +18,8 @@ from tests.api.test_answer_counts import counted
 from tests.api.test_refusals_on_record import last
 
 OF_THE_LEDGER = {"access_record", "ledger_log", "ledger_root", "ledger_checkpoint", "ledger_subject"}
-BY_ITSELF = {"unmapped_share", "notice_sweep"}
-"""What a running server writes now and then, whoever calls."""
+BY_ITSELF = {"unmapped_share", "notice_sweep", "intake_count"}
+"""What a running server writes now and then, whoever calls; `intake_count` of what was published in earnest."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,6 +41,15 @@ def rows(url: str) -> dict[str, int]:
         }
     engine.dispose()
     return found
+
+
+def published(site: Site) -> list[str]:
+    """What the page of metrics says of reports that were published."""
+    assert site.registry is not None
+    url = f"http://127.0.0.1:{site.registry.metrics_port}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as page:
+        lines: list[str] = page.read().decode().splitlines()
+    return [line for line in lines if line.startswith("hutong_reports_published_total{")]
 
 
 async def test_a_trial_prompt_shows_nobody_and_leaves_a_record(tried: tuple[Site, str], serials: Iterator[int]) -> None:
@@ -89,7 +100,8 @@ async def test_a_trial_prompt_is_checked_as_any_other(tried: tuple[Site, str], s
 
 async def test_a_trial_publish_leaves_a_record_and_no_patient(tried: tuple[Site, str], serials: Iterator[int]) -> None:
     site, url = tried
-    before = rows(url)
+    before, counted_before = rows(url), await asyncio.to_thread(published, site)
+    assert counted_before
     document = publish(lab_report("trial-5", person(next(serials))), validate_only=True)
     answer = await site.publishing("H1").PublishReport(document, timeout=10)
     assert answer.results[0].outcome == registry_service_pb2.PUBLISH_OUTCOME_ACCEPTED_WITH_WARNINGS
@@ -97,13 +109,14 @@ async def test_a_trial_publish_leaves_a_record_and_no_patient(tried: tuple[Site,
     assert (kept.method, kept.outcome, kept.institution) == ("PublishReport", "checked,accepted_with_warnings", "H1")
     assert (kept.patient_keys, kept.reports, kept.contents) == ((), (), ())
     assert rows(url) == before
+    assert await asyncio.to_thread(published, site) == counted_before
 
 
 async def test_trials_of_a_stream_are_on_record_also_what_is_no_document(
     tried: tuple[Site, str], serials: Iterator[int]
 ) -> None:
     site, url = tried
-    before = rows(url)
+    before, counted_before = rows(url), await asyncio.to_thread(published, site)
     request = registry_service_pb2.PublishReportsRequest
     sent = [
         request(feed="lis", position="1", report=publish(lab_report("t-6", person(next(serials))), validate_only=True)),
@@ -112,6 +125,7 @@ async def test_trials_of_a_stream_are_on_record_also_what_is_no_document(
     answers = [answer async for answer in site.publishing("H1").PublishReports(iter(sent), timeout=20)]
     assert [bool(answer.issues) for answer in answers] == [False, True]
     assert (await last(site)).outcome == "checked,rejected"
+    assert await asyncio.to_thread(published, site) == counted_before
     assert rows(url) == before
 
 

@@ -1,9 +1,8 @@
 """The tables. One metadata for SQLite and PostgreSQL; migrations/ makes them, deploy/dev/migration_drift.py compares.
 
-Only what is searched by stands in clear; everything else is in sealed blobs. Placement on Citus: report,
-report_version by patient_key (each unique key of theirs holds it); prompt by prompt_id; patient_token and identity by
-their own hash; the catalogue tables are reference tables. No foreign keys but among the catalogue and among steps.
-Keys are random or keyed digests, instants milliseconds since 1970-01-01T00:00:00Z.
+Only what is searched by stands in clear; everything else is in sealed blobs. Where each stands on several machines says
+distribution.py. No foreign keys but among the catalogue and among steps. Keys are random or keyed digests, instants
+milliseconds since 1970-01-01T00:00:00Z.
 """
 
 from sqlalchemy import (

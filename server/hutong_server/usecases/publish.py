@@ -52,7 +52,6 @@ class Published:
     seen: Seen | None = None
     """Which of its results lead to no item; None for what was there already."""
     issued: Instant | None = None
-    issued: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,6 @@ def _publish(each: Prepared | Refusal, writer: Writer, command: PublishDocument)
         digest=each.digest,
         seen=None if kept.unchanged else each.seen,
         category=(each.rows.specialty or "other") if each.rows else "withdrawal",
-        issued=each.rows.issued if each.rows else None,
         issued=each.rows.issued if each.rows else None,
     )
 

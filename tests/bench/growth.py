@@ -29,6 +29,8 @@ from tests.bulk.rows import Bulk
 
 _SHIFTS = 16
 """Times of day at which the reports of a patient were taken: so many rows are packed, and sealed for each anew."""
+_TOGETHER = 5_000
+"""Patients whose reports come in turns, so that a patient's rows stand apart from each other, as they do in life."""
 _CALLS = 1_000
 """Of each registry in a round."""
 
@@ -42,15 +44,22 @@ def pour_charts(plan: Plan, bulk: Bulk, book: RuleBook, tokens: Tokens, patients
         ]
         for shift in range(_SHIFTS)
     ]
-    for patient in patients:
-        rng = random.Random(patient)  # noqa: S311  keys of made people
-        said = Demographics((f"测试{patient}",), chart_load.birth(patient).isoformat(), "female")
-        bulk.open_patient(ordered_key(patient, plan.patients, rng), said, now)
-        identifiers = (RawIdentifier(RESIDENT, chart_load.number(patient)),)
-        for index, mould in enumerate(moulds[patient % _SHIFTS]):
-            identity = f"{patient}-{index}"
-            bulk.put_row(mould, identifiers, identity, b"", hashlib.sha256(identity.encode()).digest(), now)
-        yield chart_load.REPORTS
+    for start in range(patients.start, patients.stop, _TOGETHER):
+        some = range(start, min(start + _TOGETHER, patients.stop))
+        known = [bulk.open_patient(*_person(patient, plan.patients), now) for patient in some]
+        for index in range(chart_load.REPORTS):
+            for patient, whose in zip(some, known, strict=True):
+                identity = f"{patient}-{index}"
+                digest = hashlib.sha256(identity.encode()).digest()
+                identifiers = (RawIdentifier(RESIDENT, chart_load.number(patient)),)
+                bulk.put_row(whose, moulds[patient % _SHIFTS][index], identifiers, identity, b"", digest, now)
+            yield len(some)
+
+
+def _person(patient: int, of: int) -> tuple[bytes, Demographics]:
+    rng = random.Random(patient)  # noqa: S311  keys of made people
+    said = Demographics((f"测试{patient}",), chart_load.birth(patient).isoformat(), "female")
+    return ordered_key(patient, of, rng), said
 
 
 async def charts_measure(

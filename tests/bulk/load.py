@@ -158,10 +158,10 @@ def pour_city(plan: Plan, bulk: Bulk, book: RuleBook, tokens: Tokens, patients: 
     for index in patients:
         person = Person(city.patients[index])
         rng = random.Random(f"{SEED}-{index}")  # noqa: S311  a made city, repeatable
-        bulk.open_patient(ordered_key(index, plan.patients, rng), person.demographics, now)
+        whose = bulk.open_patient(ordered_key(index, plan.patients, rng), person.demographics, now)
         chosen = chosen_for(person, moulds, index)
         for turn, mould in enumerate(chosen):
-            bulk.put(mould, person, number_of(mould, index, turn), now)
+            bulk.put(whose, mould, person, number_of(mould, index, turn), now)
         yield len(chosen)
 
 

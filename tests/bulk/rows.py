@@ -95,6 +95,17 @@ def _type_of(table: Table, column: str) -> str:
     return next(name for base, name in _TYPES.items() if isinstance(kind, base))
 
 
+class Whose:
+    """A person of the registry, and what leads to them."""
+
+    __slots__ = ("key", "known", "led")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.known: dict[RawIdentifier, PatientToken] = {}
+        self.led: set[bytes] = set()
+
+
 class Bulk:
     """Pours reports into a writer."""
 
@@ -106,33 +117,35 @@ class Bulk:
         """Who published."""
         self._bodies: dict[int, bytes] = {}
         self._numbers = count()
-        self._key = b""
-        self._demographics = Demographics()
-        self._known: dict[RawIdentifier, PatientToken] = {}
-        self._led: set[bytes] = set()
 
-    def open_patient(self, key: bytes, said: Demographics, at: int) -> None:
-        """The reports that follow are this person's."""
-        self._key, self._demographics = key, said
-        self._known, self._led = {}, set()
+    def open_patient(self, key: bytes, said: Demographics, at: int) -> Whose:
+        """A person, for whom reports are put."""
         sealed = self._writer.sealer.seal(pack(pack_demographics(said)), b"patient" + key)
         self._writer.add(tables.patient, key=key, person=key, opened=at, demographics=sealed)
         self._writer.add(patient_change, patient_key=key, changes=1)
+        return Whose(key)
 
-    def put(self, mould: Mould, person: Person, number: str, at: int) -> bytes:
+    def put(self, whose: Whose, mould: Mould, person: Person, number: str, at: int) -> bytes:
         """A report of the city; its id."""
         slots = person.slots(mould, number)
         document = mould.kept.filled(slots).encode() if self._documents else b""
         digest = mould.digest(slots) if self._documents else secrets.token_bytes(32)
-        return self.put_row(mould, person.identifiers(mould), number, document, digest, at)
+        return self.put_row(whose, mould, person.identifiers(mould), number, document, digest, at)
 
     def put_row(
-        self, mould: Mould, identifiers: Iterable[RawIdentifier], number: str, document: bytes, digest: bytes, at: int
+        self,
+        whose: Whose,
+        mould: Mould,
+        identifiers: Iterable[RawIdentifier],
+        number: str,
+        document: bytes,
+        digest: bytes,
+        at: int,
     ) -> bytes:
         """The rows and the leaf of one report; its id."""
         writer, seal, prepared = self._writer, self._writer.sealer.seal, mould.prepared
-        key, report_id, institution = self._key, secrets.token_bytes(16), mould.institution
-        self._lead(identifiers, institution)
+        key, report_id, institution = whose.key, secrets.token_bytes(16), mould.institution
+        self._lead(whose, identifiers, institution)
         self.institutions.add(institution)
         body = self._bodies.get(id(mould))
         if body is None:
@@ -176,23 +189,23 @@ class Bulk:
         writer.record(self._access(key, report_id, institution, digest, at))
         return report_id
 
-    def _lead(self, identifiers: Iterable[RawIdentifier], institution: str) -> None:
+    def _lead(self, whose: Whose, identifiers: Iterable[RawIdentifier], institution: str) -> None:
         """Lets the tokens of the identifiers lead to the patient."""
         for raw in identifiers:
-            token = self._known.get(raw)
+            token = whose.known.get(raw)
             if token is None:
                 found = self._book.identifier(raw, institution)
                 if found is None or not hasattr(found, "value"):
                     raise ValueError("an identifier of the made city is not one that counts")
-                token = self._known[raw] = self._tokens.patient(found.system, found.assigner, found.value)
-            if token not in self._led:
-                self._led.add(token)
+                token = whose.known[raw] = self._tokens.patient(found.system, found.assigner, found.value)
+            if token not in whose.led:
+                whose.led.add(token)
                 self._writer.add(
                     tables.patient_token,
                     token=bytes(token),
-                    patient_key=self._key,
+                    patient_key=whose.key,
                     token_key=token.key,
-                    identifier=self._writer.sealer.seal(token.identifier, token_context(token, self._key)),
+                    identifier=self._writer.sealer.seal(token.identifier, token_context(token, whose.key)),
                 )
 
     def _access(self, key: bytes, report_id: bytes, institution: str, digest: bytes, at: int) -> AccessRecord:

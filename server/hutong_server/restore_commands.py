@@ -173,9 +173,12 @@ def _settle(
 ) -> bool:
     """Does again what must hold, or accepts its loss. Whether servers may start."""
     from hutong_server import app, restoring
+    from hutong_server.store.database_copy import cut_off
 
     if app.is_new_file(settings.database_url):
         refuse(["HUTONG_DATABASE_URL: there is no database yet"])
+    if cut_off(settings.database_url):
+        refuse(["HUTONG_DATABASE_URL: putting it back was cut off; do it again: --from DIR --force"])
     app.prepare_schema(settings.database_url)
     with restoring.opened(settings, exports) as it:
         if in_place:

@@ -168,7 +168,7 @@ def settle(
         # Listeners go on after the last number they were given, and what is replayed gives new ones.
         writer.skip_notices([each.code for each in writer.institutions()], _NOTICES_LOST)
         done = again(writer)
-        tell_loss(writer, it.ledger, compared.loss, last.reaches, lost_since, at)
+        tell_loss(writer, it.ledger, compared.loss.with_acts(told, compared.wanted), last.reaches, lost_since, at)
         writer.put_restoration(replace(last, settled=at, lost_since=lost_since))
         detail = (
             f"put back {iso(last.at)}, reaches {iso(last.reaches)}",

@@ -3,6 +3,7 @@ withheld, revoked and suspended after the backup holds again; of whoever has not
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -24,12 +25,14 @@ from hutong.v1 import (
 from hutong_server import app, settings
 from hutong_server.sealed_store import open_sealed
 from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.store.database_copy import CopyRefused, cut_off, load
 
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
 from tests.api.site import Material, Site, refused, start_site
 from tests.conftest import BACKENDS, MakeStoreUrl
 from tests.e2e.desk import Desk
 from tests.e2e.running import RunningServer
+from tests.postgresql import PostgresqlServer, programs
 
 FILES = {**CATALOG, "institutions.csv": CATALOG["institutions.csv"] + "H3,民营医院,private,990421,,,0\n"}
 DAY = 86_400_000
@@ -152,9 +155,35 @@ async def test_what_must_hold_holds_after_a_loss(desk: Desk, material: Material)
         await check_what_holds(site)
     finally:
         await site.close()
-    verified = desk.run("audit", "verify", "--against", export)
-    assert verified.exit_code == 0
-    assert "were lost before a restore" in verified.output
+    assert desk.run("audit", "verify", "--against", export).exit_code == 0
+    assert desk.run("audit", "dump", "--to", f"{desk.directory}/dump").exit_code == 0
+    entries = [json.loads(line).get("text") or "{}" for line in (desk.directory / "dump").read_text().splitlines()]
+    (told,) = [entry for entry in map(json.loads, entries) if entry.get("type") == "restore"]
+    assert told["lost_since"] is None
+    assert sum(known - left for _, left, known in told["lost"]) >= 6, "a leaf for each act"
+
+
+def test_what_was_cut_off_is_not_settled(
+    material: Material, make_store_url: MakeStoreUrl, postgresql: PostgresqlServer, tmp_path: Path
+) -> None:
+    """On PostgreSQL, where rows come before indexes: a file of which a part is missing takes the place of a kill."""
+    desk = Desk(material, make_store_url("postgresql"), tmp_path, postgresql)
+    put_certificate(desk, "H1", "feed")
+    assert desk.run("backup", "--to", str(tmp_path / "backup")).exit_code == 0
+    copy = tmp_path / "backup" / "hutong.dump"
+    (tmp_path / "part").write_bytes(copy.read_bytes()[: copy.stat().st_size - 100])
+    desk.lose()
+    with pytest.raises(CopyRefused):
+        load(desk.url, tmp_path / "part", programs(), app.now())
+    with pytest.raises(settings.SettingsError):
+        app.prepare_schema(desk.url)
+    made = desk.run("restore")
+    assert (made.exit_code, "was cut off" in made.output) == (1, True)
+    assert desk.run("restore", "--from", str(tmp_path / "backup")).exit_code == 1, "something is there"
+    # Nothing was in the ledger yet.
+    assert desk.run("restore", "--from", str(tmp_path / "backup"), "--force").exit_code == 0
+    assert not cut_off(desk.url)
+    postgresql.drop(postgresql.database(desk.url))
 
 
 async def check_what_holds(site: Site) -> None:

@@ -219,7 +219,7 @@ def empty(url: str) -> bool:
 def load(url: str, copy: Path, programs: Path | None, at: int) -> None:
     """Puts a copy into an empty database, which says of itself from the first row on that it is a restore of `at`.
 
-    Raises CopyRefused; nothing of a SQLite file is there then.
+    Raises CopyRefused. PostgreSQL may then hold a part; see cut_off.
     """
     try:
         if kind_of(url) == "sqlite":
@@ -227,24 +227,38 @@ def load(url: str, copy: Path, programs: Path | None, at: int) -> None:
             shutil.copyfile(copy, path)
             path.chmod(0o600)
             with closing(sqlite3.connect(path, isolation_level=None)) as file:
-                _mark(lambda statement, *values: file.execute(statement, values), at, "?")
+                file.execute(f"{_MARK} (?, ?, 0, NULL, NULL, '[]')", (at, at))
             return
         # The mark stands before any row does: who is cut off in between leaves nothing that could be served.
         _run(url, programs, "pg_restore", "--section=pre-data", *_RESTORE, str(copy))
         with _connected(url) as connection:
-            _mark(lambda statement, *values: connection.execute(statement.encode(), values), at, "%s")
+            connection.execute(f"{_MARK} (%s, %s, {_LOADING}, NULL, NULL, '[]')".encode(), (at, at))
         _run(url, programs, "pg_restore", "--section=data", *_RESTORE, str(copy))
         _run(url, programs, "pg_restore", "--section=post-data", *_RESTORE, str(copy))
+        with _connected(url) as connection:
+            connection.execute(f"UPDATE {MARKS} SET reaches = 0 WHERE number = %s".encode(), (at,))  # noqa: S608
     except (sqlite3.Error, psycopg.Error, OSError) as error:
         raise CopyRefused(f"the backup cannot be put back ({type(error).__name__})") from None
 
 
 _RESTORE: Final = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+_MARK: Final = f"INSERT INTO {MARKS} (number, at, reaches, settled, lost_since, excused) VALUES"
+_LOADING: Final = -1
+"""What a restore reaches while rows or indexes are still missing."""
 
 
-def _mark(execute: Any, at: int, mark: str) -> None:
-    columns = "number, at, reaches, settled, lost_since, excused"
-    execute(f"INSERT INTO {MARKS} ({columns}) VALUES ({mark}, {mark}, 0, NULL, NULL, '[]')", at, at)  # noqa: S608
+def cut_off(url: str) -> bool:
+    """Whether putting back was cut off: rows or indexes are missing. Raises StoreUnavailable."""
+    if kind_of(url) == "sqlite":
+        return False
+    try:
+        with _connected(url) as connection:
+            if connection.execute("SELECT to_regclass(%s)", (MARKS,)).fetchone() == (None,):
+                return False
+            newest = f"SELECT reaches FROM {MARKS} ORDER BY number DESC LIMIT 1"  # noqa: S608
+            return connection.execute(newest.encode()).fetchone() == (_LOADING,)
+    except psycopg.Error as error:
+        raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
 
 
 def clear(url: str) -> None:

@@ -7,11 +7,12 @@ are, and every other difference for a fault as before.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import ROOT_LOG, Ledger, Writer
+from hutong_server.store.base_acts import ToldAct
 from hutong_server.store.ledger import append_root
 from hutong_server.store.ledger_view import LedgerView, SqlLedgerView
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointVerifier
@@ -37,6 +38,14 @@ class Loss:
             return (at.size, at.root) in self.roots
         left, known = self.logs.get(at.log_id, (0, 0))
         return left < at.size <= known
+
+    def with_acts(self, told: Iterable[ToldAct], wanted: Mapping[bytes, int]) -> "Loss":
+        """The same with what acts tell of: they leave at once, checkpoints within a second. `wanted`: see Compared."""
+        logs = dict(self.logs)
+        for each in told:
+            left, known = logs.get(each.log_id, (wanted[each.log_id], 0))
+            logs[each.log_id] = left, max(known, each.number + 1)
+        return replace(self, logs=logs)
 
     def kept(self, log_id: bytes) -> int:
         """Leaves of a log that are left."""

@@ -132,8 +132,10 @@ def test_the_command_says_what_is_missing_and_does_it(
     assert migrated(url) == (0, "up to date\n")
 
 
-def test_a_table_that_a_later_version_adds_is_distributed_by_migrating(url: str, postgresql: PostgresqlServer) -> None:
-    distribute(url)
+def test_a_table_that_a_later_version_adds_is_distributed_by_migrating(
+    make_store_url: MakeStoreUrl, postgresql: PostgresqlServer
+) -> None:
+    url = make_store_url("distributed")
     with psycopg.connect(postgresql.conninfo(postgresql.database(url)), autocommit=True) as connection:
         connection.execute("DELETE FROM pg_dist_partition WHERE logicalrelid = 'notice'::regclass")
     assert distribute(url) == ("notice",)
@@ -227,8 +229,10 @@ def _joined(element: ClauseElement) -> bool:
         ("INSERT INTO person_member SELECT '\\x00', key FROM patient", index_apart.MEMBERS),
     ],
 )
-def test_what_is_amiss_in_the_index_is_found(url: str, sealer: AesGcmSealer, tampering: str, said: str) -> None:
-    distribute(url)
+def test_what_is_amiss_in_the_index_is_found(
+    make_store_url: MakeStoreUrl, sealer: AesGcmSealer, tampering: str, said: str
+) -> None:
+    url = make_store_url("distributed")
     store = ledgers.ledger_store(url, sealer)
     row = report(opened(store, token()))
     known = identity(row.patient_key, row.report_id)

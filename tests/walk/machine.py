@@ -71,16 +71,15 @@ rmdir "$machine"
 """
 
 
-def tracked(to: Path) -> None:
-    """The project as git has it, with what is not committed yet, as a tar file."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout
-    there = b"\0".join(each for each in names.split(b"\0") if each and (ROOT / os.fsdecode(each)).exists())
-    subprocess.run(["tar", "-c", "--null", "--no-recursion", "-T", "-", "-f", to], cwd=ROOT, input=there, check=True)
+def packed(to: Path) -> None:
+    """The project as git would have it with what is not committed yet, as a tar file."""
+    if (ROOT / ".git").exists():
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+        there = [os.fsdecode(each) for each in names if each and (ROOT / os.fsdecode(each)).exists()]
+    else:
+        there = [each.name for each in ROOT.iterdir() if each.name not in (".venv", "build", "var", "dist")]
+    subprocess.run(["tar", "-c", "--null", "-T", "-", "-f", to], cwd=ROOT, input="\0".join(there).encode(), check=True)
 
 
 def walk(script: str, work: Path, *, network: bool = False, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
@@ -89,7 +88,7 @@ def walk(script: str, work: Path, *, network: bool = False, timeout: float = 120
     machine.mkdir(parents=True)
     (work / "walk").write_text(script)
     shutil.copy(HERE / "systemctl", work)
-    tracked(work / "project.tar")
+    packed(work / "project.tar")
     flags = "-mpf" if network else "-mpfn"
     places = [str(machine), str(ROOT), str(work), sys.base_prefix]
     up = "" if network else "ip link set lo up 2>/dev/null || ifconfig lo up\n"

@@ -74,6 +74,8 @@ async def day(
         await open_loop.run(target, doctor, {"journey": 1}, CHARTS_A_SECOND / 2, seconds / 4, patients=patients)
         way = await open_loop.run(target, doctor, {"journey": 1}, CHARTS_A_SECOND, 4 * seconds, patients=patients)
         say(_words("chart → report", way))
+        # The process that reads documents starts with the first of them.
+        await open_loop.run(target, doctor, SHARES, RATES[0], seconds, patients=patients, feeds=feeds)
         for rate in RATES:
             seen = await open_loop.run(target, doctor, SHARES, rate, 2 * seconds, patients=patients, feeds=feeds)
             fault = _fault([seen])

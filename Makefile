@@ -105,7 +105,7 @@ fuzz: install ## Fuzz every method and the intake for longer, with new examples 
 
 .PHONY: faults
 faults: install packages ## Stop, kill, fill and cut everything for ten seconds each (5 minutes; FAULT_SECONDS=)
-	FAULT_SECONDS=$${FAULT_SECONDS:-10} $(BIN)/python -m pytest tests/faults tests/faults/long_*.py
+	FAULT_SECONDS=$${FAULT_SECONDS:-10} $(BIN)/python -m pytest tests/faults -o python_files="test_*.py long_*.py"
 
 .PHONY: bench-memory
 bench-memory: install ## Memory of the server after 100,000 reports (takes minutes)

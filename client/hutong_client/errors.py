@@ -88,7 +88,8 @@ class StateConflict(HutongCallError):
 class Unavailable(HutongCallError):
     """Nothing was answered, and nothing is wrong with the call: it may be tried again.
 
-    Itself only when the registry says that its database is away, or this client was closed; else an Overloaded.
+    Itself when the registry says that its database is away, when nobody is there to enrol at, and when this client
+    was closed; else an Overloaded.
     """
 
 

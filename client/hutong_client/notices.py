@@ -57,7 +57,7 @@ class NoticeCalls:
                     if answer.HasField("notice"):
                         resume_token = answer.notice.resume_token
                         yield answer.notice
-            except (Unavailable, DeadlineExceeded, Overloaded) as error:
+            except (Unavailable, DeadlineExceeded) as error:
                 breaks += 1
                 wait = pause_after(breaks, error)
             finally:
@@ -106,5 +106,5 @@ async def _read(call: Stream, silence: float) -> reuse.WatchNoticesResponse:
         # The connection was exchanged under the stream, or the client was closed: the next call tells which.
         raise Unavailable("UNAVAILABLE", grpc.StatusCode.UNAVAILABLE, "The connection was closed.") from None
     if not isinstance(answer, reuse.WatchNoticesResponse):
-        raise Unavailable("UNAVAILABLE", grpc.StatusCode.UNAVAILABLE, "The registry ended the stream.")
+        raise Overloaded("UNAVAILABLE", grpc.StatusCode.UNAVAILABLE, "The registry ended the stream.")
     return answer

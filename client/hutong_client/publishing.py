@@ -101,7 +101,7 @@ class PublishStream:
                         published = await self._alone(document)
                         self._answered()
                         yield published
-                except (Unavailable, DeadlineExceeded, Overloaded) as error:
+                except (Unavailable, DeadlineExceeded) as error:
                     self.breaks += 1
                     if self.breaks >= self._attempts:
                         raise
@@ -149,7 +149,7 @@ class PublishStream:
                     raise HutongCallError("INTERNAL", grpc.StatusCode.INTERNAL, "The registry answered out of order.")
                 yield Published(self._answered(), response)
             if self._unanswered:
-                raise Unavailable("UNAVAILABLE", grpc.StatusCode.UNAVAILABLE, "The registry ended the stream early.")
+                raise Overloaded("UNAVAILABLE", grpc.StatusCode.UNAVAILABLE, "The registry ended the stream early.")
         finally:
             writer.cancel()
             call.cancel()
@@ -219,7 +219,7 @@ class PublishStream:
                 return Published(
                     document, registry.PublishReportsResponse(position=document.position, results=answer.results)
                 )
-            except (Unavailable, DeadlineExceeded, Overloaded) as error:
+            except (Unavailable, DeadlineExceeded) as error:
                 if attempt == self._attempts:
                     raise
                 await asyncio.sleep(pause_after(attempt, error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hutong_server.domain.restored import not_resumed
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.engine import make_engine
 from hutong_server.store.migrations import migrations_pending
@@ -16,8 +17,8 @@ _CLOCK = {
     "postgresql": text("SELECT extract(epoch FROM clock_timestamp())::float8"),
 }
 # A log begins with each start of a server: some thousand rows, where the ledger itself has millions.
-_RESTORED = text("SELECT at, settled, excused FROM restoration ORDER BY number DESC LIMIT 1")
-_SILENT = text("SELECT DISTINCT institution FROM feed_status WHERE last_received < :at")
+_RESTORED = text("SELECT at, reaches, settled, excused FROM restoration ORDER BY number DESC LIMIT 1")
+_HEARD = text("SELECT institution, last_received FROM feed_status")
 _NEWEST_LOG = text("SELECT max(started) FROM ledger_log")
 
 
@@ -51,7 +52,7 @@ def condition(url: str) -> Condition:
             # A schema that lacks migrations may lack the table.
             newest = None if pending else connection.execute(_NEWEST_LOG).scalar_one()
             restored = None if pending else connection.execute(_RESTORED).one_or_none()
-            silent = connection.execute(_SILENT, {"at": restored.at}).scalars().all() if restored else ()
+            heard = connection.execute(_HEARD).all() if restored else []
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
     finally:
@@ -62,5 +63,16 @@ def condition(url: str) -> Condition:
         unsure=ended - began,
         future=float("-inf") if newest is None else newest / 1000 - ended,
         unsettled=restored is not None and restored.settled is None,
-        silent=tuple(sorted(set(silent) - set(json.loads(restored.excused)))) if restored else (),
+        silent=tuple(
+            sorted(
+                not_resumed(
+                    ((each.institution, each.last_received) for each in heard),
+                    restored.at,
+                    restored.reaches,
+                    json.loads(restored.excused),
+                )
+            )
+        )
+        if restored
+        else (),
     )

@@ -4,7 +4,7 @@ import json
 
 from sqlalchemy import bindparam, select
 
-from hutong_server.domain.restored import NOTHING_LOST, Unresumed
+from hutong_server.domain.restored import NOTHING_LOST, Unresumed, not_resumed
 from hutong_server.store import tables
 from hutong_server.store.base_restoration import Restoration
 from hutong_server.store.restoration_tables import restoration as _table
@@ -14,7 +14,8 @@ from hutong_server.store.transaction import Transaction
 _NEWEST = Statement(select(_table).order_by(_table.c.number.desc()).limit(1))
 _PUT = upsert(_table)
 _feed = tables.feed_status.c
-_SILENT = Statement(select(_feed.institution).where(_feed.last_received < bindparam("since")).distinct())
+_SOME_SILENT = Statement(select(_feed.institution).where(_feed.last_received < bindparam("since")).limit(1))
+_HEARD = Statement(select(_feed.institution, _feed.last_received))
 
 
 def restoration(tx: Transaction) -> Restoration | None:
@@ -31,9 +32,9 @@ def unresumed(tx: Transaction) -> Unresumed:
     last = restoration(tx)
     if last is None:
         return NOTHING_LOST
-    # Each feed sends other reports: that one has gone on says nothing of the rest.
-    silent = {code for (code,) in tx.rows(_SILENT, since=last.at)}
-    return Unresumed(last.settled is None, frozenset(silent.difference(last.excused)))
+    # Asked again and again, for ever after a restore: what is usual is cheap.
+    heard = tx.rows(_HEARD) if tx.row(_SOME_SILENT, since=last.at) else ()
+    return Unresumed(last.settled is None, not_resumed(heard, last.at, last.reaches, last.excused))
 
 
 def put_restoration(tx: Transaction, restoration: Restoration) -> None:

@@ -1,6 +1,7 @@
 """Housekeeping forgets what is past its time, and nothing that still matters to anybody."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from hutong_server.domain.notice import NoticeKind
@@ -61,8 +62,9 @@ def test_prompts_go_and_what_was_counted_stays_whatever_comes_late(store: Store)
         ],
     )
     assert counting(store).count()
-    by = (Grouping.DAY, Grouping.RECEIVER, Grouping.GROUND)
+    by = (Grouping.DAY, Grouping.RECEIVER)
     before = asked(store, WHOLE, by)
+    assert sum(counts.returned for counts in before.values()) > 50
     prompts, decisions, events = (left(store, table) for table in ("prompt", "decision", "prompt_event"))
     later = now() + 2 * YEAR
 
@@ -92,6 +94,32 @@ def test_prompts_go_and_what_was_counted_stays_whatever_comes_late(store: Store)
     assert again.count()
     assert asked(store, WHOLE, by) == before
     assert rows(retain(store, BOOK, KEEP, later)) == {}
+
+
+def test_a_prompt_that_was_opened_stays_and_one_answered_for_several_records_goes_whole_or_not(store: Store) -> None:
+    at = FIRST + 10 * DAY
+    lines = {"K": ("H2", b"a" * 16)}
+    relied, lone, later = (offer(bytes([number]) * 16, at, "H1", lines) for number in (1, 2, 3))
+    # The same prompt for another record of the patient, two months later.
+    twin = offer(later.prompt_id, at + 60 * DAY, "H1", lines, patient_key=b"r" * 16)
+    for each in (relied, lone, later, twin):
+        do_put(store, each)
+    store.submit(lambda writer: writer.put_reliance(opened(relied, b"a" * 16, at))).result(30)
+    counting(store).count()
+    # Recorded as they were given: a month between the two.
+    store.submit(lambda writer: writer.command(f"UPDATE prompt SET recorded = {at}")).result(30)  # noqa: S608
+    counted_by(store, at + 40 * DAY)
+    keep = replace(KEEP, prompts=0)
+    assert rows(retain(store, BOOK, keep, at + 40 * DAY)) == {"prompts": 1}
+
+    def there(prompt_id: bytes) -> int:
+        return len(store.read(lambda reader: reader.prompts(prompt_id)))
+
+    assert [there(each.prompt_id) for each in (relied, lone, later)] == [1, 0, 2]
+
+
+def do_put(store: Store, prompt: Any) -> None:
+    store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
 
 
 def test_days_whose_raw_rows_are_there_are_still_counted_anew(store: Store) -> None:

@@ -57,7 +57,7 @@ class _Rule:
 
 
 _RULES = {
-    "prompts": _Rule(prompt, prompt.c.recorded, (prompt.c.at < bindparam("before"),)),
+    "prompts": _Rule(prompt, prompt.c.recorded),
     "events": _Rule(prompt_event, prompt_event.c.recorded),
     "reliances": _Rule(reliance, reliance.c.recorded),
     # NULL is not less than anything: what was not acknowledged stays.

@@ -3,10 +3,13 @@
 import inspect
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from hutong_server import settings
+from hutong_server.sealed_store import open_sealed
 from hutong_server.store.base import LateReader, StoreUnavailable
 from hutong_server.store.engine import UnsafeSettings, make_engine
 from hutong_server.store.migrations import migrate
@@ -18,10 +21,11 @@ from hutong_server.store.transaction import Transaction
 from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.postgresql import NoPostgresql, PostgresqlServer
-from tests.store.rows import key, report, write
+from tests.store.rows import NOW, key, report, write
 
 BOUND = 0.5
 TIMES = Timeouts(statement=2000, lock=1500, idle=10_000)
+KEY_FILES = {"KEK": "kek", "TOKEN_KEY": "token", "SEAL_KEY": "seal"}
 MAY_LAG = {"counts", "counting_run", "unmapped_codes", "results_seen"}
 
 
@@ -128,7 +132,7 @@ def test_a_standby_is_no_store(pair: Pair, sealer: AesGcmSealer) -> None:
 def test_of_several_hosts_the_primary_is_found(pair: Pair) -> None:
     url = f"postgresql://postgres@/postgres?host={pair.standby.directory}&host={pair.primary.directory}"
     connection = make_engine(url, pooled=False).raw_connection()
-    assert connection.cursor().execute("SELECT pg_is_in_recovery()").fetchone() == (False,)  # type: ignore[func-returns-value]
+    assert connection.cursor().execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
     connection.close()
 
 
@@ -149,3 +153,28 @@ def test_a_commit_that_no_standby_confirmed_is_not_acknowledged(store: SqlStore,
         pair.primary.execute("SELECT pg_reload_conf()")
     write(store, lambda writer: writer.put_report(row))
     assert store.read(lambda reader: reader.reports([row.patient_key])) == [row]
+
+
+def test_the_settings_lead_there(pair: Pair, directory: Path) -> None:
+    given = {
+        "HUTONG_DATABASE_URL": pair.primary.url("postgres"),
+        "HUTONG_DATABASE_REPLICA_URL": pair.standby.url("postgres"),
+        "HUTONG_STATEMENT_TIMEOUT_SECONDS": "1.25",
+        "HUTONG_LOCK_TIMEOUT_SECONDS": "0.75",
+        "HUTONG_IDLE_TRANSACTION_SECONDS": "7",
+        "HUTONG_PREPARED_STATEMENTS": "off",
+        **{f"HUTONG_{name}": str(directory / f"{file}.key") for name, file in KEY_FILES.items()},
+    }
+    store, ring = open_sealed(settings.load(given), lambda: NOW)
+    write(store, lambda writer: writer.add_results_seen("H4", 1))
+    until(lambda: store.read_late(on_standby))
+    names = "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"
+
+    def found(reader: Any) -> tuple[object, ...]:
+        return *(reader.command(f"SHOW {name}")[0][0] for name in names), reader.connection.prepare_threshold
+
+    for read in (store.read, store.read_late):
+        assert read(found) == ("1250ms", "750ms", "7s", None)
+    assert write(store, found) == ("1250ms", "750ms", "7s", None)
+    ring.close()
+    store.close()

@@ -38,11 +38,12 @@ def examine(
     status: int = 0,
     lang: str = "en",
     deadline: float = 10,
+    more: tuple[str, ...] = (),
     **environment: str,
 ) -> dict[str, dict[str, str]]:
     """What `hutong doctor --json` finds, by check."""
     ran = subprocess.run(
-        [BIN / "hutong", "doctor", "--json", "--lang", lang, "--deadline", str(deadline)],
+        [BIN / "hutong", "doctor", "--json", "--lang", lang, "--deadline", str(deadline), *more],
         capture_output=True,
         encoding="utf-8",
         timeout=100,
@@ -110,6 +111,9 @@ def test_names_and_ports(ca: Path, registry: RegistryProcess, refusing: str, bla
     assert states(found) == {"name": "wrong"}
     assert {found[name]["state"] for name in ("port", "tls", "health", "trial")} == {"skipped"}
     assert "refuses" in examine(refusing, ca, pair, status=1)["port"]["text"]
+    found = examine(registry.address, ca, pair, status=1, more=("--enrollment", refusing))
+    assert states(found) == {"enrollment": "wrong"}
+    assert examine(registry.address, ca, pair, more=("--enrollment", registry.address))["enrollment"]["state"] == "ok"
     assert states(examine("registry.example", ca, pair, status=1)) == {"registry": "wrong"}
     # Something that accepts and says nothing.
     found = examine(black_hole, ca, pair, status=1, deadline=1)

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Annotated
 
 import grpc
+import typer
 from rich.console import Console
 
 from hutong_client.channel import TlsFiles, open_channel
@@ -20,7 +23,7 @@ from hutong_client.cli.doctor_files import Identity, look_at_files
 from hutong_client.cli.doctor_line import Place, look_at_name, look_at_port, look_at_proxy, look_at_tls
 from hutong_client.cli.failures import DONE, REFUSED
 from hutong_client.cli.findings import Finding, State, skipped, wrong
-from hutong_client.cli.language import say
+from hutong_client.cli.language import help_text, say
 from hutong_client.cli.session import ADMIN_DEADLINE, Session
 from hutong_client.clients import HutongClient
 
@@ -28,7 +31,16 @@ CALLS = ("health", "delay", "clock", "compression", "size", "trial")
 """What waits for a connection."""
 
 
-async def doctor(at: Session) -> int:
+Enrollment = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST:PORT",
+        help=help_text("也检查证书申领与续期的端口", "Also look at the port at which certificates are renewed"),
+    ),
+]
+
+
+async def doctor(at: Session, enrollment: Enrollment = "") -> int:
     options, found = at.options, list[Finding]()
     seen = look_at_files(options.ca, options.cert, options.key, datetime.now(UTC))
     found += seen.findings
@@ -42,6 +54,9 @@ async def doctor(at: Session) -> int:
             found += await _calls(str(place), seen.files, seen.identity, deadline)
         else:
             found += _waiting(CALLS)
+
+    if enrollment:
+        found.append(await _renewal(enrollment, deadline))
 
     def show(console: Console) -> None:
         findings.show(found, console)
@@ -76,6 +91,18 @@ async def _calls(registry: str, files: TlsFiles, identity: Identity | None, dead
         found += await look_at_messages(health)
         found.append(await try_role(client, identity, deadline) if identity else _waiting(("trial",))[0])
         return found
+
+
+async def _renewal(enrollment: str, deadline: float) -> Finding:
+    place = Place.of(enrollment, deadline)
+    if place is None:
+        text = say("续期端口不是 主机:端口", "the port for renewals is not named as HOST:PORT")
+        return wrong("enrollment", text, "--enrollment HOST:PORT")
+    for look in (look_at_name, look_at_port):
+        seen = await asyncio.to_thread(look, place)
+        if seen.state is State.WRONG:
+            break
+    return replace(seen, check="enrollment")
 
 
 def _any_wrong(found: Iterable[Finding]) -> bool:

@@ -1,6 +1,7 @@
 """What a restore refuses, and what it says: on what one lost registry left, each test with copies of its own."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -107,7 +108,7 @@ def test_keys_that_are_not_its_own_are_told(desk: Desk) -> None:
     assert desk.run("backup", "--to", str(desk.directory / "new"), HUTONG_KEK=str(other)).exit_code == 1
 
 
-@pytest.mark.parametrize("fault", ["changed", "missing", "moved", "all missing"])
+@pytest.mark.parametrize("fault", ["changed", "missing", "moved", "renumbered", "all missing"])
 def test_an_export_that_is_not_whole_does_not_settle(desk: Desk, fault: str) -> None:
     told = acts(desk)
     if fault == "changed":
@@ -116,6 +117,12 @@ def test_an_export_that_is_not_whole_does_not_settle(desk: Desk, fault: str) -> 
         told[1].unlink()
     elif fault == "moved":
         told[2].replace(told[1])
+    elif fault == "renumbered":
+        before = hashlib.sha256(told[0].read_bytes()).hexdigest()
+        content = {**json.loads(told[2].read_bytes()), "ordinal": 1, "before": before}
+        told[2].replace(told[1])
+        told[1].chmod(0o600)
+        told[1].write_text(json.dumps(content))
     else:
         for path in told:
             path.unlink()

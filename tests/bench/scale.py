@@ -63,6 +63,8 @@ class Need:
     database_cores: int
     terabytes: float
     """That a year adds, one copy."""
+    asked: float
+    """The share of it that prompts and the ledger are."""
     shards: int
     yuan_a_million: float
     """Machines and storage, for a million prompts and what comes with them."""
@@ -78,7 +80,8 @@ def need(place: Place, given: Mapping[str, Any]) -> Need:
     server = (asked * measured["chart_server_ms"] + published * measured["publish_server_ms"]) / 1000
     database = (asked + published) * measured["chart_database_ms"] / 1000
     prompts = place.visits * (1 + share["order"])
-    terabytes = (place.reports * measured["report_bytes"] + prompts * measured["chart_bytes"]) / 1e12
+    asked_for = prompts * measured["chart_bytes"] / 1e12
+    terabytes = place.reports * measured["report_bytes"] / 1e12 + asked_for
     workers = max(1, math.ceil(server / assumed["busy"]))
     cores = math.ceil(database / assumed["busy"])
     kept = terabytes * assumed["years"]
@@ -87,7 +90,17 @@ def need(place: Place, given: Mapping[str, Any]) -> Need:
     cores = max(cores, shards * assumed["shard_least_cores"])
     machines = (workers + cores * assumed["copies"]) * assumed["core_hour_yuan"] * _HOURS
     disks = kept * assumed["copies"] * 1000 * assumed["gigabyte_month_yuan"] * 12
-    return Need(place, server, database, workers, cores, terabytes, shards, (machines + disks) / prompts * 1e6)
+    return Need(
+        place,
+        server,
+        database,
+        workers,
+        cores,
+        terabytes,
+        asked_for / terabytes,
+        shards,
+        (machines + disks) / prompts * 1e6,
+    )
 
 
 def tables(given: Mapping[str, Any]) -> dict[str, str]:
@@ -102,6 +115,7 @@ def tables(given: Mapping[str, Any]) -> dict[str, str]:
             f"{each.database:,.2f}" if each.database < 10 else f"{each.database:,.0f}",
             f"{each.database_cores:,}",
             f"{each.terabytes:,.3f}" if each.terabytes < 1 else f"{each.terabytes:,.1f}",
+            f"{each.asked:.0%}",
             f"{each.shards:,}",
             f"{each.yuan_a_million:,.0f}",
         )
@@ -115,6 +129,7 @@ def tables(given: Mapping[str, Any]) -> dict[str, str]:
         "Database cores busy",
         "Database cores",
         "TB a year, one copy",
+        "of it prompts and ledger",
         "Shards",
         "Yuan a million prompts",
     )
@@ -180,6 +195,7 @@ def measured(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "commit": chart["commit"],
         "machine": chart["machine"],
+        "busy": any(each.get("busy", False) for each in (chart, publish)),
         "chart_server_ms": details["server_ms"],
         "chart_database_ms": details["database_ms"],
         "chart_bytes": details["bytes_a_chart"],

@@ -19,7 +19,7 @@ from hutong_server.sealed_store import check_keys
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.condition import Condition, condition
-from hutong_server.store.connections import room
+from hutong_server.store.connections import room, which
 from hutong_server.store.engine import UnsafeSettings, database_of
 from hutong_server.trust import ca_directory
 
@@ -175,7 +175,14 @@ def _database(settings: Settings) -> list[Finding]:
         text = f"the schema lacks {len(state.pending)} migrations: {', '.join(state.pending)}"
         return [Finding("database", text, "back it up, then `hutong-server migrate`"), *_clock(state)]
     well = Finding("database", "answers, settings durable, schema up to date")
-    return [well, *_restored(state), *_clock(state), *_connections(settings), *_opens(settings)]
+    return [
+        well,
+        *_restored(state),
+        *_clock(state),
+        *_connections(settings),
+        *_other_addresses(settings),
+        *_opens(settings),
+    ]
 
 
 def _file(settings: Settings) -> list[Finding]:
@@ -221,6 +228,28 @@ def _connections(settings: Settings) -> list[Finding]:
         else ""
     )
     return [Finding("connections", text, mend)]
+
+
+def _other_addresses(settings: Settings) -> list[Finding]:
+    """Whether what is named beside HUTONG_DATABASE_URL is the same database."""
+    found = []
+    for variable, url, standby in (
+        ("HUTONG_DATABASE_DIRECT_URL", settings.database_direct_url, False),
+        ("HUTONG_DATABASE_REPLICA_URL", settings.database_replica_url, True),
+    ):
+        if not url or safety.connection_problems(settings):
+            continue
+        try:
+            sentence = (
+                "" if which(url, standby=standby) == which(settings.database_url) else "leads to another database"
+            )
+        except (UnsafeSettings, StoreUnavailable) as error:
+            sentence = str(error)
+        if sentence:
+            found += _section("connections", [f"{variable}: {sentence}"], list)
+        else:
+            found.append(Finding("connections", f"{variable}: leads to the same database"))
+    return found
 
 
 def _restored(state: Condition) -> list[Finding]:

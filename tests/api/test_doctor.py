@@ -230,6 +230,18 @@ def test_connections(
     assert not wrong(own, pooled, HUTONG_WORKERS="8", HUTONG_DATABASE_DIRECT_URL=direct)
 
 
+def test_other_addresses_lead_to_the_same_database(own: Material, make_store_url: MakeStoreUrl) -> None:
+    url, other = make_store_url("postgresql"), make_store_url("postgresql")
+    assert not wrong(own, url, HUTONG_DATABASE_DIRECT_URL=url)
+    found = wrong(own, url, HUTONG_DATABASE_DIRECT_URL=other, HUTONG_DATABASE_REPLICA_URL=url)
+    assert [text.partition(":")[2] for _, text in found] == [
+        " leads to another database",
+        " PostgreSQL: this is no standby; it is not asked",
+    ]
+    ((_, text),) = wrong(own, url, HUTONG_DATABASE_REPLICA_URL="postgresql://nobody@/x?host=/nowhere")
+    assert "does not answer" in text
+
+
 def test_what_is_said_of_connections(own: Material, url: str, make_store_url: MakeStoreUrl) -> None:
     other = make_store_url("postgresql")
     ((_, text),) = wrong(own, url, HUTONG_DATABASE_REPLICA_URL=other)

@@ -23,7 +23,7 @@ from hutong_server.opening import now, opened, opened_ledger
 from hutong_server.store.base_unmapped import UnmappedRow
 from typer.testing import CliRunner
 
-from tests.api.site import Material, load_make_certs
+from tests.api.site import ROOT, Material, load_make_certs
 from tests.building import DAY
 
 NAME, EVIL = "云泽市第一医院", "=HYPERLINK(1)"
@@ -223,3 +223,21 @@ def test_a_mail_that_does_not_go_says_why_and_no_secret(
     mailbox.refuse = "second@example.org"
     assert "refused 1 of the addresses" in refused()
     assert len(mailbox.taken) == 1
+
+
+def test_every_command_of_the_document_works_as_printed(
+    mailing: dict[str, str], mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = (ROOT / "docs" / "operations.md").read_text("utf-8").split("\n## Housekeeping\n")[1].split("\n## ")[0]
+    printed = [line.split("#")[0].split() for line in section.splitlines() if line.startswith("hutong-server ")]
+    assert len(printed) == 6
+    monkeypatch.chdir(tmp_path)
+    for _, *arguments in printed:
+        run(mailing, *arguments)
+    assert (tmp_path / "unmapped.csv").exists()
+    assert len(mailbox.taken) == 1
+    # Every setting of retention has its line, with its default and its floor.
+    for name, each in configuration.Settings.model_fields.items():
+        if name.startswith("retain_"):
+            (least,) = (bound.ge for bound in each.metadata if hasattr(bound, "ge"))
+            assert f"`HUTONG_{name.upper()}` ({each.default}; {least})" in section

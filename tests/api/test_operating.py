@@ -55,6 +55,7 @@ async def test_what_came_in_is_told_by_kind_to_those_whom_it_concerns(site: Site
     await refused(feed.PublishReport(publish(wrong), timeout=10))
     await refused(feed.PublishReport(publish(wrong, validate_only=True), timeout=10))
     await refused(feed.PublishReport(publish(b"{"), timeout=10))
+    await refused(feed.PublishReport(publish(b"{", validate_only=True), timeout=10))
     stream = feed.PublishReports(iter([v1.PublishReportsRequest(feed="lis", position="1", report=publish(b"["))]))
     assert [each.issues[0].reason async for each in stream]
     for _ in range(100):

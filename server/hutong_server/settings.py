@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     )
     answer_target_seconds: Seconds = Field(
         0.07,
-        description="Above it, fewer calls that a doctor waits for are let in at a time; more are told to come again.",
+        description="While charts take longer, fewer are let in at a time; the others are told to come again.",
     )
     max_streams_per_connection: Annotated[int, Field(ge=1, le=10_000)] = Field(
         128, description="HTTP/2 streams that one connection may hold."

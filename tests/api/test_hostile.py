@@ -294,6 +294,29 @@ async def test_a_call_whose_request_never_comes_ends(material: Material, make_st
         assert (await refused(site.asking("H2").GetReport(request, timeout=5))).code != "RESOURCE_EXHAUSTED"
 
 
+async def test_requests_that_never_come_take_nobodys_room(
+    material: Material, make_store_url: MakeStoreUrl, serials: Iterator[int]
+) -> None:
+    """Sixty charts of which one institution sends the headers alone, after answers were late once."""
+    async with limited(material, make_store_url, HUTONG_ANSWER_TARGET_SECONDS="0.0001") as site:
+        asked = chart(person(next(serials)))
+        # Each is late by this target: the room is as small as it gets.
+        for _ in range(20):
+            await site.asking("H1").OpenChart(asked, timeout=5)
+        method = site.channel("H2", "emr").stream_unary("/hutong.v1.ReuseService/OpenChart")
+
+        async def never() -> AsyncIterator[bytes]:
+            await asyncio.sleep(20)
+            yield b""
+
+        held = [asyncio.ensure_future(outcome(method(never(), timeout=15))) for _ in range(60)]
+        await asyncio.sleep(0.3)
+        assert [await outcome(site.asking("H1").OpenChart(asked, timeout=5)) for _ in range(10)] == ["OK"] * 10
+        for each in held:
+            each.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+
+
 async def test_a_call_that_ends_without_a_request_is_refused(site: Site) -> None:
     method = site.channel("H2", "emr").stream_unary("/hutong.v1.ReuseService/GetReport")
 

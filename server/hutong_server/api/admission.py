@@ -29,10 +29,8 @@ MAX_HELD = 2048
 """Refusals held back at a time for one caller, or of shed calls of all: each costs memory."""
 SHED_HOLD = 0.1
 """Seconds that a shed call is held back: who asks again at once would cost as much as those who are let in."""
-WAITED_FOR = frozenset(
-    f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders", "GetReport", "ListReports")
-)
-"""Methods that a doctor waits for at a screen: an answer that comes late is worth less than none."""
+WAITED_FOR = frozenset(f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders"))
+"""Prompts: an answer that comes late is worth less than none."""
 LEAST_ROOM = 16
 """Of these calls so many are let in, however long they take: those that share a commit are cheaper together."""
 _KNOWN = 4096
@@ -142,16 +140,12 @@ class Rate:
 class Admission:
     """Sheds what is above the limits of calls and streams at a time, before it costs anything.
 
-    A health check is always answered; open streams of it count like all others. Of the calls that doctors wait for,
-    no more are let in than are answered soon (domain.room).
+    A health check is always answered; open streams of it count like all others.
     """
 
-    def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: CallLimits) -> None:
         self._limits = limits
-        self._clock = clock
-        self._room = Room(limits.total, LEAST_ROOM, limits.target)
         self._in_work = 0
-        self._held = 0
         self._calls: dict[str, int] = {}
         self._streams: dict[str, int] = {}
 
@@ -163,8 +157,6 @@ class Admission:
         counts = self._streams if streaming else self._calls
         most = self._limits.streams if streaming else self._limits.calls
         total = self._limits.total
-        room = self._room if method in WAITED_FOR else None
-        clock = self._clock
 
         async def answer(request: Any, context: Context) -> Any:
             institution = current().peer.institution
@@ -173,23 +165,55 @@ class Admission:
                 raise refusal(Reason.RATE_LIMITED)
             if self._in_work >= total and not for_all:
                 raise refusal(Reason.OVERLOADED)
-            if room is not None and not room.enter():
-                await self._hold()
-                raise refusal(Reason.OVERLOADED)
-            began = clock()
             counts[institution] = own + 1
             self._in_work += not for_all
             try:
                 return await inner(request, context)
             finally:
                 self._in_work -= not for_all
-                if room is not None:
-                    ended = clock()
-                    room.leave(ended - began, ended)
                 if counts[institution] == 1:
                     del counts[institution]
                 else:
                     counts[institution] -= 1
+
+        return answer
+
+
+class Prompts:
+    """Of the calls that a doctor waits for, lets in as many as are answered soon (domain.room).
+
+    Stands where the request has been read: who sends half of one takes nobody's room.
+    """
+
+    def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._room = Room(limits.total, LEAST_ROOM, limits.target)
+        self._own: dict[str, int] = {}
+        self._held = 0
+
+    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
+        """See the class."""
+        if method not in WAITED_FOR:
+            return inner
+        room, clock, in_work = self._room, self._clock, self._own
+
+        async def answer(request: Any, context: Context) -> Any:
+            institution = current().peer.institution
+            own = in_work.get(institution, 0)
+            if not room.enter(own):
+                await self._hold()
+                raise refusal(Reason.OVERLOADED)
+            in_work[institution] = own + 1
+            began = clock()
+            try:
+                return await inner(request, context)
+            finally:
+                ended = clock()
+                room.leave(ended - began, ended)
+                if in_work[institution] == 1:
+                    del in_work[institution]
+                else:
+                    in_work[institution] -= 1
 
         return answer
 

@@ -37,9 +37,18 @@ class Interceptor(Protocol):
 class Chain(grpc.aio.ServerInterceptor):
     """The list as gRPC sees it: one interceptor, so that a call pays for the wrapping once in the server's life."""
 
-    def __init__(self, interceptors: Sequence[Interceptor], methods: Container[str] = policy.ROLES) -> None:
-        """`interceptors`: outermost first. `methods`: those that count under their own names."""
+    def __init__(
+        self,
+        interceptors: Sequence[Interceptor],
+        methods: Container[str] = policy.ROLES,
+        within: Sequence[Interceptor] = (),
+    ) -> None:
+        """`interceptors`: outermost first. `methods`: those that count under their own names.
+
+        `within`: those of unary methods that are passed once the request has been read.
+        """
         self._methods = methods
+        self._within = tuple(within)
         self._interceptors = tuple(interceptors)
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -61,6 +70,8 @@ class Chain(grpc.aio.ServerInterceptor):
     def _wrap(self, method: str, inner: Handler) -> Handler:
         streaming = inner.request_streaming or inner.response_streaming
         answer = _answer_of(inner)
+        for interceptor in reversed(self._within):
+            answer = interceptor.wrap(method, answer, streaming)
         answer = _reading_all(answer) if inner.request_streaming else _reading_one(answer)
         for interceptor in reversed(self._interceptors):
             answer = interceptor.wrap(method, answer, streaming)

@@ -10,7 +10,7 @@ from google.protobuf import descriptor_pool
 from grpc.aio import AbortError
 
 from hutong_server.api import policy
-from hutong_server.api.admission import Admission, CallLimits, Rate
+from hutong_server.api.admission import Admission, CallLimits, Prompts, Rate
 from hutong_server.api.call import Call, begin, current
 from hutong_server.api.chain import Answer, Chain, Context
 from hutong_server.api.identity import Identities
@@ -56,7 +56,8 @@ def chain(
             Admission(limits),
             Deadline(default_deadline, deadline_margin),
             StreamLife(streams),
-        ]
+        ],
+        within=[Prompts(limits)],
     )
 
 

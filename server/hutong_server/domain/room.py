@@ -6,8 +6,8 @@ class Room:
 
     A burst is let in whole. What stays is a queue that does not get shorter, in which everybody waits for nothing:
     as soon as calls come out late, only as many are let in as are finished meanwhile (additive increase,
-    multiplicative decrease, as TCP does; Chiu and Jain 1989). Time is an argument, in seconds of any clock that never
-    goes back. Not for several threads.
+    multiplicative decrease, as TCP does; Chiu and Jain 1989), and nobody has more than half of the room.
+    Time is an argument, in seconds of any clock that never goes back. Not for several threads.
     """
 
     __slots__ = ("_cut_at", "_in_work", "_least", "_limit", "_most", "_target")
@@ -28,9 +28,9 @@ class Room:
         """How many may be in work now."""
         return int(self._limit)
 
-    def enter(self) -> bool:
-        """Whether there is room for one more; it has to leave later."""
-        if self._in_work >= int(self._limit):
+    def enter(self, own: int = 0) -> bool:
+        """Whether there is room for one more of somebody who has `own` in work already; it has to leave later."""
+        if self._in_work >= int(self._limit) or (self._limit < self._most and 2 * own >= int(self._limit)):
             return False
         self._in_work += 1
         return True

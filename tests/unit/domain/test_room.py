@@ -60,6 +60,18 @@ def test_a_burst_is_let_in_whole_and_room_comes_back() -> None:
     assert line.room.limit > before
 
 
+def test_nobody_has_more_than_half_of_what_is_short() -> None:
+    room = Room(512, 16, TARGET)
+    # While there is plenty, one may have all of it.
+    assert [room.enter(own) for own in range(100)] == [True] * 100
+    for moment in range(100):
+        room.leave(9.0, float(moment))
+    assert room.limit == 16
+    assert [room.enter(own) for own in range(10)] == [True] * 8 + [False] * 2
+    assert [room.enter(own) for own in range(10)] == [True] * 8 + [False] * 2
+    assert not room.enter()
+
+
 def test_however_slow_it_is_some_are_let_in() -> None:
     line = Line(Room(512, 16, TARGET), rate=20)
     for _ in range(1000):

@@ -50,22 +50,21 @@ async def two(material: Material, make_store_url: MakeStoreUrl) -> AsyncIterator
     await first.drain()
 
 
-async def seen(what: Callable[[], bool], within: float = 5.0) -> float:
-    """Seconds until it was so."""
+async def seen(what: Callable[[], bool], within: float = 10.0) -> None:
+    """Waits until it is so: long before anybody would look."""
     began = time.monotonic()
     while not what():
         assert time.monotonic() - began < within
         await asyncio.sleep(0.01)
-    return time.monotonic() - began
 
 
 async def test_rules_and_revocations_arrive(two: Two) -> None:
     version = await two.change()
-    assert await seen(lambda: two.second.rules.book.version == version) < 2
+    await seen(lambda: two.second.rules.book.version == version)
     revoked = CertificateRow("a1", "f" * 64, "H1", "emr", "", 0, 1 << 50, "a1", "", 5, "lost", "registry")
     await asyncio.wrap_future(two.first.store.submit(lambda writer: writer.put_certificate(revoked)))
     caller = Caller("H1", Role.EMR, "f" * 64)
-    assert await seen(lambda: not stands(two.second, caller)) < 2
+    await seen(lambda: not stands(two.second, caller))
 
 
 async def test_what_came_while_nobody_listened_is_seen(two: Two, postgresql: PostgresqlServer) -> None:

@@ -78,7 +78,7 @@ def test_a_statement_that_takes_too_long_is_ended(store: SqlStore) -> None:
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match="QueryCanceled"):
         store.read(lambda reader: reader.command("SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("prepared", ["auto", "off"])
@@ -121,6 +121,6 @@ def test_nobody_listens_through_it(store_url: str) -> None:
     heard: queue.Queue[str] = queue.Queue()
     listening = Listening(store_url, heard.put, connected.put, longest_pause=0.1)
     listening.start()
-    assert [connected.get(timeout=5) for _ in range(3)] == [False] * 3
+    assert [connected.get(timeout=10) for _ in range(3)] == [False] * 3
     listening.close()
     assert heard.empty()

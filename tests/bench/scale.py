@@ -61,6 +61,8 @@ class Need:
     """Cores of PostgreSQL that are busy at the peak."""
     workers: int
     database_cores: int
+    machines: int
+    """Servers, one more that may be lost, and PostgreSQL with its standby; one where that is enough."""
     terabytes: float
     """That a year adds, one copy."""
     asked: float
@@ -88,7 +90,12 @@ def need(place: Place, given: Mapping[str, Any]) -> Need:
     shards = max(1, math.ceil(kept / assumed["shard_terabytes"]), math.ceil(cores / assumed["shard_cores"]))
     # A shard that is there for its disk needs a machine, too.
     cores = max(cores, shards * assumed["shard_least_cores"])
-    machines = (workers + cores * assumed["copies"]) * assumed["core_hour_yuan"] * _HOURS
+    machines = math.ceil(workers / assumed["machine_cores"]) + 1 + shards * assumed["copies"]
+    paid = workers + cores * assumed["copies"]
+    if server + database < assumed["alone_cores"]:
+        # Server and SQLite on one machine.
+        cores, machines, paid = 0, 1, assumed["shard_least_cores"]
+    hired = paid * assumed["core_hour_yuan"] * _HOURS
     disks = kept * assumed["copies"] * 1000 * assumed["gigabyte_month_yuan"] * 12
     return Need(
         place,
@@ -96,10 +103,11 @@ def need(place: Place, given: Mapping[str, Any]) -> Need:
         database,
         workers,
         cores,
+        machines,
         terabytes,
         asked_for / terabytes,
         shards,
-        (machines + disks) / prompts * 1e6,
+        (hired + disks) / prompts * 1e6,
     )
 
 
@@ -112,8 +120,8 @@ def tables(given: Mapping[str, Any]) -> dict[str, str]:
             f"{each.place.charts:,.0f}",
             f"{each.server:,.2f}" if each.server < 10 else f"{each.server:,.0f}",
             f"{each.workers:,}",
-            f"{each.database:,.2f}" if each.database < 10 else f"{each.database:,.0f}",
             f"{each.database_cores:,}",
+            f"{each.machines:,}",
             f"{each.terabytes:,.3f}" if each.terabytes < 1 else f"{each.terabytes:,.1f}",
             f"{each.asked:.0%}",
             f"{each.shards:,}",
@@ -126,8 +134,8 @@ def tables(given: Mapping[str, Any]) -> dict[str, str]:
         "Peak charts/s",
         "Server cores busy",
         "Workers",
-        "Database cores busy",
         "Database cores",
+        "Machines",
         "TB a year, one copy",
         "of it prompts and ledger",
         "Shards",

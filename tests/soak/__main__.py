@@ -86,8 +86,8 @@ def main() -> int:
     (BUILD / "soak.svg").write_text(picture(watch, seconds))
     print(verdict.table(found))
     print("\n" + ", ".join(f"{count} {kind}" for kind, count in sorted(watch.done.items())))
-    print(f"failed: {dict(watch.failed)}\nledger: {ledger}")
-    equal = all(each.equal for each in found)
+    print(f"failed: {dict(watch.failed)}\nledger: {ledger or 'DOES NOT VERIFY'}")
+    equal = bool(ledger) and all(each.equal for each in found)
     print("the end equals the beginning" if equal else "the end does not equal the beginning")
     return 0 if equal else 1
 

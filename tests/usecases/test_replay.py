@@ -17,7 +17,7 @@ from hutong_server.trust.ledger import MerkleLedger
 from hutong_server.trust.ledger_acts import ActExport, logs_told, read_acts
 from hutong_server.trust.sealing import AesGcmSealer
 from hutong_server.trust.tokens import HmacTokens
-from hutong_server.usecases import patients
+from hutong_server.usecases import acts, patients
 from hutong_server.usecases.acts import certificate
 from hutong_server.usecases.asking import Context, PatientQuery
 from hutong_server.usecases.certificates import revoke
@@ -25,7 +25,7 @@ from hutong_server.usecases.consent import Told, Wanted, put_directive, revoke_d
 from hutong_server.usecases.institutions import Scope as Suspension
 from hutong_server.usecases.institutions import admin_access, put_institution, suspend_institution
 from hutong_server.usecases.publish import Publisher
-from hutong_server.usecases.replay import Replay, Replayed, replay
+from hutong_server.usecases.replay import KINDS, Replay, Replayed, replay
 
 from tests.building import DAY, NOW, caller, chart_of, report, resident_number, withdrawal
 from tests.conftest import MakeStoreUrl
@@ -210,3 +210,8 @@ def test_what_was_revoked_stays_revoked_and_what_was_suspended_is_as_it_was_last
     assert found.revoked_because == "stolen"
     assert older.store.read(lambda reader: reader.institution("H1")) == replace(known, access_suspended=True)
     older.store.close()
+
+
+def test_every_kind_of_act_can_be_done_again() -> None:
+    kinds = {value for name, value in vars(acts).items() if name.isupper()}
+    assert kinds == KINDS.keys()

@@ -68,7 +68,7 @@ def replay(told: Iterable[ToldAct], by: Replay) -> Callable[[Writer], Replayed]:
             some = False
             for act in each.acts:
                 try:
-                    record = _KINDS[act.kind](writer, act.content, by, record)
+                    record = KINDS[act.kind](writer, act.content, by, record)
                 except _NotThere:
                     found.left[act.kind] += 1
                 else:
@@ -180,7 +180,7 @@ def _patient_steps(writer: Writer, content: tuple[Any, ...], by: Replay, record:
     return record
 
 
-_KINDS = {
+KINDS = {
     acts.WITHDRAWAL: _withdrawal,
     acts.REPORT_HIDDEN: _report_hidden,
     acts.DIRECTIVE: _directive,
@@ -188,3 +188,4 @@ _KINDS = {
     acts.INSTITUTION: _institution,
     acts.PATIENT_STEPS: _patient_steps,
 }
+"""How each kind is done again."""

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, text
 
 from hutong_server.store.base import SignedTree, StoreUnavailable
+from hutong_server.store.distribution_tables import distributed_only
 from hutong_server.store.engine import database_of
 from hutong_server.store.tables import metadata
 
@@ -266,6 +267,7 @@ def clear(url: str) -> None:
     engine = create_engine(database_of(url))
     try:
         with engine.begin() as connection:
+            distributed_only.drop_all(connection)
             metadata.drop_all(connection)
             connection.execute(text(f"DROP TABLE IF EXISTS {_SCHEMA}"))
     except Exception as error:

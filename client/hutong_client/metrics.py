@@ -4,6 +4,7 @@ A registry's page (text format of Prometheus, plain HTTP, docs/operations.md) st
 registries on one database are read together. Counters that fell began anew, as Prometheus takes it.
 """
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -38,8 +39,6 @@ class Page(NamedTuple):
 
 def fetch(url: str, timeout: float) -> Page:
     """Reads a page; takes `timeout` seconds a wait. Raises NoPage."""
-    if not url.startswith(("http://", "https://")):
-        raise NoPage("not an http:// address")
     try:
         with _NO_PROXY.open(url, timeout=timeout) as answer:
             text = answer.read(_MOST_BYTES)
@@ -48,7 +47,7 @@ def fetch(url: str, timeout: float) -> Page:
         raise NoPage(f"HTTP {error.code}") from None
     except urllib.error.URLError as error:
         raise NoPage(_why(error.reason)) from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise NoPage(_why(error)) from None
     except ValueError:
         raise NoPage("not a page of metrics") from None

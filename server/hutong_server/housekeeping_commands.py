@@ -1,6 +1,5 @@
 """hutong-server housekeeping and unmapped-report: what a timer runs at night, while servers go on."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -48,13 +47,15 @@ def housekeeping(
     from hutong_server.store.upkeep import check, vacuum
 
     settings = settings_or_refuse()
+    # What a pooler between would end or share is asked past it.
+    url = settings.database_direct_url or settings.database_url
     found: list[Finding] = []
     try:
         with _opened(settings) as (store, _, book):
             forgotten = _retain(settings, store, book, dry_run=dry_run)
         if not dry_run:
-            found += vacuum(settings.database_url, forgotten, compact=compact)
-        found += check(settings.database_url, deep=deep, mend=mend and not dry_run)
+            found += vacuum(url, forgotten, compact=compact)
+        found += check(url, deep=deep, mend=mend and not dry_run)
     except (UnsafeSettings, StoreUnavailable) as error:
         refuse([f"HUTONG_DATABASE_URL: {error}"])
     for each in found:
@@ -140,9 +141,9 @@ def _write(to: Path, text: str) -> None:
         sys.stdout.write(text)
         return
     try:
-        descriptor, made = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
-            file.write(text)
-        Path(made).replace(to)
+        with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as directory:
+            made = Path(directory) / to.name
+            made.write_text(text, encoding="utf-8-sig", newline="")
+            made.replace(to)
     except OSError as error:
         refuse([f"{to}: {error.strerror}"])

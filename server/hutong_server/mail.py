@@ -4,7 +4,7 @@ import ipaddress
 import smtplib
 import ssl
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, getaddresses, make_msgid
 from pathlib import Path
 
 from hutong_server.safety import owner_only
@@ -24,8 +24,14 @@ def mail_problems(settings: Settings) -> list[str]:
     found = [
         f"HUTONG_{name.upper()} is not set" for name in ("mail_from", "mail_to") if not getattr(settings, name).strip()
     ]
-    if settings.mail_tls == "none" and not _loopback(split_address(settings.mail_server)[0]):
+    try:
+        host, _ = split_address(settings.mail_server)
+    except ValueError as error:
+        return [*found, f"HUTONG_MAIL_SERVER: {error}"]
+    if settings.mail_tls == "none" and not _loopback(host):
         found.append("HUTONG_MAIL_TLS: none is for a server on this machine only")
+    if any(not address.isascii() or not address.isprintable() for address in _addresses(settings)):
+        found.append("HUTONG_MAIL_FROM, HUTONG_MAIL_TO: an address is of ASCII letters; a name before it may be any")
     if settings.mail_user and settings.mail_password is None:
         found.append("HUTONG_MAIL_PASSWORD is not set, and HUTONG_MAIL_USER is")
     if settings.mail_password is not None:
@@ -63,6 +69,10 @@ def send(settings: Settings, subject: str, text: str, name: str, attached: str) 
     if refused:
         raise NotSent(f"the mail server refused {len(refused)} of the addresses")
     return len(message["To"].addresses)
+
+
+def _addresses(settings: Settings) -> list[str]:
+    return [address for _, address in getaddresses([settings.mail_from, settings.mail_to])]
 
 
 def _connected(settings: Settings) -> smtplib.SMTP:

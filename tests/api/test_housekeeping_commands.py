@@ -113,6 +113,9 @@ def test_unmapped_codes_go_to_a_file_that_is_replaced_whole(environment: dict[st
     assert "no institution" in run(environment, "unmapped-report", "--to", "-", "--institution", "H7", status=1)[1]
     assert "either" in run(environment, "unmapped-report", status=1)[1]
     assert "No such file" in run(environment, "unmapped-report", "--to", str(tmp_path / "no" / "x"), status=1)[1]
+    (tmp_path / "folder").mkdir()
+    assert "directory" in run(environment, "unmapped-report", "--to", str(tmp_path / "folder"), status=1)[1]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "unmapped.csv"]
 
 
 @dataclass
@@ -209,6 +212,8 @@ def test_a_mail_that_does_not_go_says_why_and_no_secret(
         return said
 
     assert "HUTONG_MAIL_TO is not set" in refused(to="")
+    assert "ASCII" in refused(to="编码@example.org")
+    assert "host:port" in refused(server="localhost:99999")
     assert "a server on this machine only" in refused(tls="none", server="mail.example:25")
     password = tmp_path / "password"
     password.chmod(0o644)

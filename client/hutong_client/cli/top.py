@@ -55,6 +55,8 @@ async def top(
     urls = metrics or [url.strip() for url in os.environ.get("HUTONG_METRICS", DEFAULT).split(",") if url.strip()]
     if len(urls) > _MOST or len(set(urls)) < len(urls):
         raise UsageFault(say("--metrics 重复或过多。", "--metrics: one page twice, or too many."))
+    if not all(url.startswith(("http://", "https://")) for url in urls):
+        raise UsageFault(say("--metrics 须为 http:// 地址。", "--metrics is an http:// address."))
     sources = [Source(url if "/" in url.split("//", 1)[-1] else f"{url}/metrics") for url in urls]
     try:
         if once or at.json:

@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         512, description="Calls in flight; more are told to come again."
     )
     answer_target_seconds: Seconds = Field(
-        0.07,
+        0.05,
         description="While charts take longer, fewer are let in at a time; the others are told to come again.",
     )
     max_streams_per_connection: Annotated[int, Field(ge=1, le=10_000)] = Field(

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,7 @@ from tests.api.site import ROOT, Material
 from tests.bench import calls, chart_load, charts, places
 from tests.bench.starvation import at
 
-SATURATING = 16
+SATURATING = 32
 """Callers that ask one after another, to find the saturated rate."""
 CALLERS = 2
 """Processes that call."""
@@ -30,13 +30,14 @@ DEADLINE = 5.0
 LATE_MS = 20.0
 """A generator whose p99 is later than that was the bottleneck itself; the round does not count as valid."""
 
-CROWD = {
+ASKERS = tuple(f"A{number}" for number in range(8))
+"""Institutions whose doctors ask: a rush is of a city, not of one hospital."""
+SHIPPED = {
     "HUTONG_MAX_CALLS_PER_INSTITUTION": "100000",
     # As shipped; the tests' own settings are wider.
     "HUTONG_MAX_PENDING_CALLS": str(Settings.model_fields["max_pending_calls"].default),
     "HUTONG_ANSWER_TARGET_SECONDS": str(Settings.model_fields["answer_target_seconds"].default),
 }
-"""One certificate calls for a city: what one institution may do is not what is measured."""
 
 
 @dataclass(frozen=True)
@@ -80,27 +81,32 @@ async def measure(
     """Rounds of saturation and overload in turn; the round with the middle p99."""
     with (
         places.database("sqlite", directory) as url,
-        places.registry(material, url, directory / "log", settings=CROWD) as server,
+        # What can be answered at all is asked of one that turns nobody away.
+        places.registry(material, url, directory / "log-wide") as wide,
+        places.registry(material, url, directory / "log", settings=SHIPPED) as server,
     ):
         catalog = {name: text.encode() for name, text in chart_load.CATALOG.items()}
+        rows = "".join(f"{code},第{code}医院,tertiary,9904,,,0\n" for code in ASKERS)
+        catalog["institutions.csv"] += rows.encode()
         await places.import_catalog(material, server.port, catalog)
         charts.load(material, url, patients)
-        doctor = places.identity(material, chart_load.ASKER, "emr")
-        target = f"localhost:{server.port}"
+        doctors = [places.identity(material, code, "emr") for code in ASKERS]
         found: list[Overloaded] = []
         for turn in range(rounds):
             asked = [chart_load.chart_request(n % patients, f"sat-{turn}-{n}") for n in range(patients * 5)]
-            rate = await _saturated(target, doctor, asked, seconds)
-            found.append(await asyncio.to_thread(_round, target, doctor, rate, seconds, turn, patients))
+            rate = await _saturated(f"localhost:{wide.port}", doctors, asked, seconds)
+            found.append(
+                await asyncio.to_thread(_round, f"localhost:{server.port}", doctors, rate, seconds, turn, patients)
+            )
             say(f"overload: {found[-1].figures()}")
     middle = median(at(each.took, 0.99) for each in found)
     return min(found, key=lambda each: abs(at(each.took, 0.99) - middle)).figures()
 
 
-async def _saturated(target: str, doctor: calls.Identity, asked: list[bytes], seconds: float) -> float:
-    """Charts answered a second when some are always asked for; those that are cut are asked for again."""
+async def _saturated(target: str, doctors: list[calls.Identity], asked: list[bytes], seconds: float) -> float:
+    """Charts answered a second when some are always asked for."""
     options = [("grpc.use_local_subchannel_pool", 1)]
-    channels = [grpc.aio.secure_channel(target, doctor.credentials(), options) for _ in range(4)]
+    channels = [grpc.aio.secure_channel(target, doctor.credentials(), options) for doctor in doctors]
     stubs = [channel.unary_unary(charts.METHOD) for channel in channels]
     answered = 0
     begin = time.perf_counter()
@@ -110,9 +116,8 @@ async def _saturated(target: str, doctor: calls.Identity, asked: list[bytes], se
         turn = number
         while time.perf_counter() < begin + seconds + 1:
             turn += SATURATING
-            with suppress(grpc.aio.AioRpcError):
-                await stubs[number % 4](asked[turn % len(asked)], timeout=30)
-                answered += time.perf_counter() > begin + 1
+            await stubs[number % len(stubs)](asked[turn % len(asked)], timeout=30)
+            answered += time.perf_counter() > begin + 1
 
     await asyncio.gather(*(caller(number) for number in range(SATURATING)))
     for channel in channels:
@@ -121,17 +126,18 @@ async def _saturated(target: str, doctor: calls.Identity, asked: list[bytes], se
 
 
 def _round(
-    target: str, doctor: calls.Identity, saturated: float, seconds: float, turn: int, patients: int
+    target: str, doctors: list[calls.Identity], saturated: float, seconds: float, turn: int, patients: int
 ) -> Overloaded:
-    files = map(str, (doctor.ca, doctor.certificate, doctor.key))
+    # Each caller is some of the institutions.
+    parts = [doctors[number::CALLERS] for number in range(CALLERS)]
     rate = TIMES * saturated / CALLERS
     program = [sys.executable, "-m", "tests.bench.overload_callers"]
-    given = [*program, target, charts.METHOD, *files, str(rate), str(seconds), str(DEADLINE)]
+    given = [*program, target, charts.METHOD, str(doctors[0].ca), str(rate), str(seconds), str(DEADLINE)]
     with ExitStack() as stack:
         processes = [
             stack.enter_context(
                 subprocess.Popen(
-                    [*given, str((turn * CALLERS + number) * 1_000_000), str(patients)],
+                    [*given, str((turn * CALLERS + number) * 1_000_000), str(patients), *_files(parts[number])],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     cwd=ROOT,
@@ -159,3 +165,7 @@ def _round(
         dict(ends),
         spent,
     )
+
+
+def _files(who: list[calls.Identity]) -> list[str]:
+    return [str(path) for each in who for path in (each.certificate, each.key)]

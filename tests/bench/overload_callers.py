@@ -1,6 +1,6 @@
 """Callers that do not wait for each other: so many calls a second, whatever becomes of them. A process of its own.
 
-`python -m tests.bench.overload_callers TARGET METHOD CA CERT KEY RATE SECONDS DEADLINE FIRST PATIENTS` prints a line
+`python -m tests.bench.overload_callers TARGET METHOD CA RATE SECONDS DEADLINE FIRST PATIENTS CERT KEY …` prints a line
 when it is connected, begins when it is given one, and prints what it saw as JSON: the milliseconds of each answer from
 the moment when its call was due, how other calls ended, and by how much it was late itself.
 """
@@ -18,10 +18,10 @@ import uvloop
 
 from tests.bench import chart_load
 
-CHANNELS = 8
 
-
-async def load(target: str, method: str, credentials: grpc.ChannelCredentials, given: list[str]) -> dict[str, Any]:
+async def load(
+    target: str, method: str, credentials: list[grpc.ChannelCredentials], given: list[str]
+) -> dict[str, Any]:
     """See the module."""
     rate, seconds, deadline = map(float, given[:3])
     first, patients = map(int, given[3:])
@@ -29,7 +29,7 @@ async def load(target: str, method: str, credentials: grpc.ChannelCredentials, g
     # Made before: what the generator does between two calls is as little as can be.
     requests = [chart_load.chart_request((first + n) % patients, f"over-{first}-{n}") for n in range(count)]
     options = [("grpc.use_local_subchannel_pool", 1)]
-    channels = [grpc.aio.secure_channel(target, credentials, options) for _ in range(CHANNELS)]
+    channels = [grpc.aio.secure_channel(target, each, options) for each in credentials]
     await asyncio.gather(*(channel.channel_ready() for channel in channels))
     calls = [channel.unary_unary(method) for channel in channels]
     ends: collections.Counter[str] = collections.Counter()
@@ -40,7 +40,7 @@ async def load(target: str, method: str, credentials: grpc.ChannelCredentials, g
 
     async def one(number: int, due: float) -> None:
         try:
-            await calls[number % CHANNELS](requests[number], timeout=deadline)
+            await calls[number % len(calls)](requests[number], timeout=deadline)
         except grpc.aio.AioRpcError as error:
             ends[error.code().name] += 1
             refused.append(round(1000 * (time.perf_counter() - due), 2))
@@ -69,10 +69,11 @@ async def load(target: str, method: str, credentials: grpc.ChannelCredentials, g
 
 def main() -> None:
     """See the module."""
-    target, method, *files = sys.argv[1:6]
-    ca, certificate, key = (Path(name).read_bytes() for name in files)
-    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
-    print(json.dumps(uvloop.run(load(target, method, credentials, sys.argv[6:]))), flush=True)
+    target, method, ca, *given = sys.argv[1:]
+    files = [Path(name).read_bytes() for name in (ca, *given[5:])]
+    pairs = zip(files[1::2], files[2::2], strict=True)
+    credentials = [grpc.ssl_channel_credentials(files[0], key, certificate) for certificate, key in pairs]
+    print(json.dumps(uvloop.run(load(target, method, credentials, given[:5]))), flush=True)
 
 
 if __name__ == "__main__":

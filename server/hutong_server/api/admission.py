@@ -53,7 +53,7 @@ class CallLimits:
     """Open streams of one institution at a time."""
     total: int = 512
     """Calls in work, of all."""
-    target: float = 0.07
+    target: float = 0.05
     """Seconds that an answer which a doctor waits for may take before fewer such calls are let in."""
 
     def bucket(self, institution: str, now: float) -> TokenBucket | None:

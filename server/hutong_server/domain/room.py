@@ -41,7 +41,9 @@ class Room:
             # One more in each round of as many calls as there is room for.
             self._limit = min(self._most, self._limit + 1 / self._limit)
         elif now - self._cut_at >= self._target:
-            # Once in the time after which a cut shows. Room that nobody used is no measure of what is too much.
-            self._limit = max(self._least, 0.75 * min(self._limit, self._in_work))
+            # Once in the time after which a cut shows. Room that nobody used is no measure of what is too much; as many
+            # as were in work when it took so long would take as long as wanted if they were fewer in proportion.
+            share = min(0.75, max(0.25, self._target / took))
+            self._limit = max(self._least, share * min(self._limit, self._in_work))
             self._cut_at = now
         self._in_work -= 1

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -265,6 +266,25 @@ def test_one_process_counts_until_it_stops(store: Store) -> None:
     job = statistics_counting.keep(one.holder, clock[0], [])
     with pytest.raises(statistics_counting.NotCounting):
         store.submit(job).result(30)
+
+
+def test_charts_need_not_wait_long_for_the_interpreter_while_days_are_counted(store: Store) -> None:
+    usual, seen = sys.getswitchinterval(), set()
+
+    def book() -> Any:
+        seen.add(sys.getswitchinterval())
+        return BOOK
+
+    assert Counting(store, book, now, Metrics()).count()
+    assert max(seen) <= usual / 10
+    assert sys.getswitchinterval() == usual
+
+    def failing() -> Any:
+        raise ValueError
+
+    with pytest.raises(ValueError, match=""):
+        Counting(store, failing, now, Metrics()).count()
+    assert sys.getswitchinterval() == usual
 
 
 def test_a_row_that_does_not_open_leaves_its_day_as_it_was_and_the_others_are_counted(store: Store) -> None:

@@ -300,9 +300,9 @@ async def test_requests_that_never_come_take_nobodys_room(
     """Sixty charts of which one institution sends the headers alone, after answers were late once."""
     async with limited(material, make_store_url, HUTONG_ANSWER_TARGET_SECONDS="0.0001") as site:
         asked = chart(person(next(serials)))
-        # Each is late by this target: the room is as small as it gets.
-        for _ in range(20):
-            await site.asking("H1").OpenChart(asked, timeout=5)
+        # All are late by this target: the room is as small as it gets.
+        for _ in range(3):
+            await asyncio.gather(*(outcome(site.asking("H1").OpenChart(asked, timeout=5)) for _ in range(60)))
         method = site.channel("H2", "emr").stream_unary("/hutong.v1.ReuseService/OpenChart")
 
         async def never() -> AsyncIterator[bytes]:
@@ -311,7 +311,7 @@ async def test_requests_that_never_come_take_nobodys_room(
 
         held = [asyncio.ensure_future(outcome(method(never(), timeout=15))) for _ in range(60)]
         await asyncio.sleep(0.3)
-        assert [await outcome(site.asking("H1").OpenChart(asked, timeout=5)) for _ in range(10)] == ["OK"] * 10
+        assert [await outcome(site.asking("H1").OpenChart(asked, timeout=5)) for _ in range(5)] == ["OK"] * 5
         for each in held:
             each.cancel()
         await asyncio.gather(*held, return_exceptions=True)

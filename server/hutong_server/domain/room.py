@@ -1,5 +1,8 @@
 """How many calls may be in work at a time, learned from how long they take: a queue that stays helps nobody."""
 
+CALM = 5.0
+"""Seconds without a late call after which what was is forgotten: bursts are let in whole again."""
+
 
 class Room:
     """Room for `most` at first; less while calls take longer than `target` seconds, never below `least`.
@@ -10,7 +13,7 @@ class Room:
     Time is an argument, in seconds of any clock that never goes back. Not for several threads.
     """
 
-    __slots__ = ("_cut_at", "_in_work", "_least", "_limit", "_most", "_target")
+    __slots__ = ("_cut_at", "_in_work", "_late_at", "_least", "_limit", "_most", "_target")
 
     def __init__(self, most: int, least: int, target: float) -> None:
         """Raises ValueError unless 1 <= least and `target` is above 0. `most` below `least` counts alone."""
@@ -21,7 +24,7 @@ class Room:
         self._target = target
         self._limit = float(most)
         self._in_work = 0
-        self._cut_at = float("-inf")
+        self._cut_at = self._late_at = float("-inf")
 
     @property
     def limit(self) -> int:
@@ -38,12 +41,17 @@ class Room:
     def leave(self, took: float, now: float) -> None:
         """One is done and took so many seconds."""
         if took <= self._target:
+            calm = now - self._late_at >= CALM
             # One more in each round of as many calls as there is room for.
-            self._limit = min(self._most, self._limit + 1 / self._limit)
-        elif now - self._cut_at >= self._target:
-            # Once in the time after which a cut shows. Room that nobody used is no measure of what is too much; as many
-            # as were in work when it took so long would take as long as wanted if they were fewer in proportion.
-            share = min(0.75, max(0.25, self._target / took))
-            self._limit = max(self._least, share * min(self._limit, self._in_work))
-            self._cut_at = now
+            self._limit = self._most if calm else min(self._most, self._limit + 1 / self._limit)
+        else:
+            # Whatever few waited for, it was not for too many others. And once in the time after which a cut shows.
+            if self._in_work > self._least and now - self._cut_at >= self._target:
+                # Room that nobody used is no measure of what is too much; as many as were in work when it took so long
+                # would take as long as wanted if they were fewer in proportion.
+                share = min(0.75, max(0.25, self._target / took))
+                self._limit = max(self._least, share * min(self._limit, self._in_work))
+                self._cut_at = now
+            if self._limit < self._most:
+                self._late_at = now
         self._in_work -= 1

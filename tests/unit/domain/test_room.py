@@ -1,7 +1,7 @@
 """Room for calls: bursts are let in, queues that stay are not."""
 
 import pytest
-from hutong_server.domain.room import Room
+from hutong_server.domain.room import CALM, Room
 
 TARGET = 0.05
 
@@ -52,12 +52,19 @@ def test_a_burst_is_let_in_whole_and_room_comes_back() -> None:
         line.finish()
     # All came late: there is less room now, for as long as it takes to see that it was a burst.
     assert 16 <= line.room.limit < 300
-    before = line.room.limit
-    for _ in range(4000):
+    for _ in range(int(400 * (CALM + 1))):
         line.arrive()
         line.finish()
     assert line.refused == 0
-    assert line.room.limit > before
+    assert line.room.limit == 512
+
+
+def test_a_slow_call_among_few_is_no_reason_to_turn_others_away() -> None:
+    room = Room(512, 16, TARGET)
+    assert [room.enter() for _ in range(16)] == [True] * 16
+    for moment in range(16):
+        room.leave(9.0, float(moment))
+    assert room.limit == 512
 
 
 def test_nobody_has_more_than_half_of_what_is_short() -> None:
@@ -80,6 +87,21 @@ def test_however_slow_it_is_some_are_let_in() -> None:
         line.finish()
     assert line.room.limit == 16
     assert len(line.waiting) >= 15
+
+
+def test_while_calls_are_late_what_was_is_not_forgotten() -> None:
+    room = Room(512, 16, TARGET)
+    assert [room.enter() for _ in range(100)] == [True] * 100
+    for _ in range(100):
+        room.leave(9.0, 0.0)
+    small = room.limit
+    assert small < 30
+    # Few are in work, and late all the same but for some: no surge is let in for these.
+    for second in range(int(4 * CALM)):
+        for took in (0.2, 0.2, 0.01):
+            assert room.enter()
+            room.leave(took, float(second))
+    assert room.limit <= small + 2
 
 
 def test_a_smaller_most_counts_alone() -> None:

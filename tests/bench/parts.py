@@ -186,7 +186,7 @@ async def _memory_growth(
 
 
 async def _bytes(material: Material, directory: Path, given: argparse.Namespace, say: Say) -> Mapping[str, Measured]:
-    found = await size.measure(material, directory, reports=300 if given.quick else 6_000, say=say)
+    found = await size.measure(material, directory, reports=300 if given.quick else 10_000, say=say)
     return _of("bytes_per_lab_report", found, "bytes")
 
 

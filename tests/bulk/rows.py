@@ -181,8 +181,10 @@ class Bulk:
             patient_key=key,
             report_id=report_id,
             version=1,
-            head=bound(b"head", pack((digest, pack_order(prepared.order), prepared.status, at, ""))),
-            images=bound(b"images", prepared.rows.images),
+            head=bound(
+                b"head", pack((digest, pack_order(prepared.order), prepared.status, at, bool(prepared.rows.images)))
+            ),
+            images=bound(b"images", prepared.rows.images) if prepared.rows.images else b"",
             document=bound(b"document", pack_document(document)),
             institution=institution,
         )

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from hutong_server.domain.report import VersionKey
 from hutong_server.store import tables
-from hutong_server.store.base import Identity, ReportFilter, Store, StoreUnavailable, VersionHead
+from hutong_server.store.base import Identity, ReportFilter, SealBroken, Store, StoreUnavailable, VersionHead
 from hutong_server.store.packing import pack, version_context
 from hutong_server.store.sql import SqlWriter
 from hutong_server.store.statements import Statement
 from sqlalchemy import bindparam, update
 
+from tests.store.ledgers import rows as rows_at
+from tests.store.ledgers import tamper
 from tests.store.rows import NOW, identity, key, report, token, version, write
 
 
@@ -157,3 +159,17 @@ def test_an_identity_is_found_by_name_and_by_report(store: Store) -> None:
     assert store.read(lambda reader: reader.identity_of(first.report_id)) == moved
     assert store.read(lambda reader: reader.identity(token())) is None
     assert store.read(lambda reader: reader.identity_of(key())) is None
+
+
+def test_no_images_take_no_room_and_images_cannot_be_taken_away(store: Store, store_url: str) -> None:
+    patient, without, with_them = key(), key(), key()
+    for report_id, images in ((without, b""), (with_them, b"images")):
+        made = replace(version(patient, report_id), images=images)
+        write(store, lambda writer, made=made: writer.put_version(made))
+    (length,) = rows_at(store_url, "SELECT length(images) FROM report_version WHERE report_id = :r", r=without)[0]
+    assert length == 0
+    assert store.read(lambda reader: reader.document(patient, without, 1)) == (b'{"v":1.50}', b"")
+    assert store.read(lambda reader: reader.document(patient, with_them, 1)) == (b'{"v":1.50}', b"images")
+    tamper(store_url, "UPDATE report_version SET images = :nothing WHERE report_id = :r", nothing=b"", r=with_them)
+    with pytest.raises(SealBroken):
+        store.read(lambda reader: reader.document(patient, with_them, 1))

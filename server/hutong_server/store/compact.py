@@ -30,8 +30,8 @@ LAST = 119
 UNREADABLE: tuple[type[Exception], ...] = (zstandard.ZstdError,)
 """What opening raises for what was put there by hand."""
 
-LEVEL = 9
-"""Twice the time of level 3 and a fifth smaller; level 12 is 3 % smaller for half as much time again."""
+LEVEL = 12
+"""A quarter smaller than level 3, and 0.3 ms a document of 24 kB. Higher ones take milliseconds."""
 _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
     LEVEL, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_dict_id=False, write_content_size=True
 )

@@ -6,7 +6,7 @@ from sqlalchemy import BindParameter, bindparam, delete, func, select, update
 
 from hutong_server.domain.person import PatientKey
 from hutong_server.store import routed, tables
-from hutong_server.store.base import Identity, ReportFilter, ReportVersion, StoredReport, VersionHead
+from hutong_server.store.base import Identity, ReportFilter, ReportVersion, SealBroken, StoredReport, VersionHead
 from hutong_server.store.packing import (
     join_keys,
     pack,
@@ -48,7 +48,7 @@ _COUNTS = Statement(
 _PUT_VERSION = insert(tables.report_version)
 _OF_REPORT = (_version.patient_key == _OF_KEY, _version.report_id == _OF_ID)
 _DOCUMENT_OF = Statement(
-    select(_version.document, _version.images, _version.institution).where(
+    select(_version.document, _version.images, _version.head, _version.institution).where(
         *_OF_REPORT, _version.version == bindparam("of_version")
     )
 )
@@ -139,14 +139,14 @@ def put_version(tx: Transaction, version: ReportVersion) -> None:
         return tx.sealer.seal(plain, context)
 
     # Once the path within the document stood last; nobody asked for it.
-    head = (version.digest, pack_order(version.order), version.status, version.received, "")
+    head = (version.digest, pack_order(version.order), version.status, version.received, bool(version.images))
     tx.run(
         _PUT_VERSION,
         patient_key=version.patient_key,
         report_id=version.report_id,
         version=version.version,
         head=sealed(_HEAD, pack(head)),
-        images=sealed(_IMAGES, version.images),
+        images=sealed(_IMAGES, version.images) if version.images else b"",
         document=sealed(_DOCUMENT, pack_document(version.document)),
         institution=version.institution,
     )
@@ -157,12 +157,17 @@ def document(tx: Transaction, key: PatientKey, report_id: bytes, version: int) -
     row = tx.row(_DOCUMENT_OF, of_key=key, of_id=report_id, of_version=version)
     if row is None:
         return None
-    compressed, images, institution = row
+    packed_document, images, head, institution = row
 
     def unsealed(place: bytes, sealed: bytes) -> bytes:
         return tx.sealer.open(sealed, sealed_context(sealed, place, key, report_id, version, institution))
 
-    return unpack_document(unsealed(_DOCUMENT, compressed)), unsealed(_IMAGES, images)
+    if images:
+        return unpack_document(unsealed(_DOCUMENT, packed_document)), unsealed(_IMAGES, images)
+    # Nothing is not sealed, so the head says that there is nothing.
+    if unpack(unsealed(_HEAD, head))[-1] is not False:
+        raise SealBroken("images are missing")
+    return unpack_document(unsealed(_DOCUMENT, packed_document)), b""
 
 
 def versions(tx: Transaction, key: PatientKey, report_id: bytes) -> list[VersionHead]:

@@ -62,7 +62,7 @@ class _Place:
         beginning = func.substr(self.column, literal_column("1"), literal_column(str(PREFIX)))
         others = (
             select(self.column, *self.bound)
-            .where(self.column.is_not(None), beginning != bindparam("prefix", type_=self.column.type))
+            .where(func.length(self.column) > 0, beginning != bindparam("prefix", type_=self.column.type))
             .order_by(*self.keys)
             .limit(bindparam("limit"))
         )
@@ -76,7 +76,7 @@ class _Place:
             .where(self.column == bindparam("former", type_=self.column.type))
             .values({self.column.name: bindparam("sealed", type_=self.column.type)})
         )
-        uses = select(beginning, func.count()).where(self.column.is_not(None)).group_by(beginning)
+        uses = select(beginning, func.count()).where(func.length(self.column) > 0).group_by(beginning)
         return {
             "first": Statement(others),
             "after": Statement(others.where(further)),

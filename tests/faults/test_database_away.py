@@ -43,9 +43,10 @@ def registry(
     name = database.create()
     migrate(database.url(name))
     url = f"postgresql://postgres@127.0.0.1:{line.port}/{name}"
-    server = ServerProcess(
-        material.environment(url, HUTONG_HEALTH_INTERVAL_SECONDS="0.3"), tmp_path_factory.mktemp("registry")
-    )
+    # Shorter than as shipped, so that what is to be noticed is noticed sooner.
+    shorter = {"HEALTH_INTERVAL": "0.3", "STATEMENT_TIMEOUT": "1", "LOCK_TIMEOUT": "0.7"}
+    environment = material.environment(url, **{f"HUTONG_{name}_SECONDS": each for name, each in shorter.items()})
+    server = ServerProcess(environment, tmp_path_factory.mktemp("registry"))
     asyncio.run(_with_catalog(material, server.port))
     yield server
     assert server.end() == 0

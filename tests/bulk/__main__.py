@@ -11,7 +11,7 @@ from hutong_server.store.migrations import migrate
 
 from tests.api.site import ROOT, Material
 from tests.bench import places
-from tests.bulk.load import A_PATIENT, Plan, city_of, load, pour_city
+from tests.bulk.load import A_PATIENT, NotEmpty, Plan, check_empty, city_of, load, pour_city
 
 HOME = ROOT / "build" / "city"
 
@@ -23,6 +23,7 @@ def _say(text: str) -> None:
 async def prepare(material: Material, url: str, home: Path) -> None:
     """The schema, and the catalogue of the city, imported by its registry."""
     migrate(url)
+    check_empty(url)
     with places.registry(material, url, home / "log") as server:
         await places.import_catalog(material, server.port, city_of(1, time.time_ns() // 1_000_000).catalog_files())
 
@@ -38,12 +39,16 @@ def main() -> int:
     )
     parser.add_argument("--home", type=Path, default=HOME, help="keys, certificates and database (default: build/city)")
     given = parser.parse_args()
+    given.home = given.home.resolve()
     if given.home.exists():
         sys.exit(f"{given.home} is there already; remove it first")
     given.home.mkdir(parents=True, mode=0o700)
     material = places.make_material(given.home)
     url = given.database or f"sqlite:///{given.home / 'hutong.db'}"
-    uvloop.run(prepare(material, url, given.home))
+    try:
+        uvloop.run(prepare(material, url, given.home))
+    except NotEmpty:
+        sys.exit("the database holds patients already; a city is loaded into an empty one")
     environment = material.environment(url)
     plan = Plan(environment, max(1, given.reports * 2 // sum(A_PATIENT)), pour_city, documents=not given.no_documents)
     load(plan, given.processes, _say)

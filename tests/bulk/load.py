@@ -196,14 +196,32 @@ def _connection(engine: Engine) -> Any:
     return connection
 
 
+def check_empty(url: str) -> None:
+    """Raises NotEmpty for a database that holds patients."""
+    engine = make_engine(url, pooled=False)
+    connection = _connection(engine)
+    try:
+        _check_empty(connection)
+    finally:
+        connection.close()
+        engine.dispose()
+
+
+def _check_empty(connection: Any) -> None:
+    if connection.execute("SELECT key FROM patient LIMIT 1").fetchone():
+        raise NotEmpty
+
+
 @contextmanager
 def _laid_aside(url: str) -> Iterator[None]:
-    """Takes what is made faster at the end out of the way: indexes, and on SQLite the order of digests."""
+    """Takes what is made faster at the end out of the way: indexes, and on SQLite the order of digests.
+
+    A load that is interrupted leaves a database without them, to be thrown away.
+    """
     engine = make_engine(url, pooled=False, timeout_ms=_WAIT_MS)
     connection = _connection(engine)
     try:
-        if connection.execute("SELECT count(*) FROM patient").fetchone()[0]:
-            raise NotEmpty
+        _check_empty(connection)
         aside = _sqlite_aside if engine.dialect.name == "sqlite" else _postgresql_aside
         back = aside(connection)
         yield
@@ -254,4 +272,4 @@ def _postgresql_aside(connection: Any) -> list[str]:
     return back
 
 
-__all__ = ["NotEmpty", "Plan", "city_of", "load", "number_of", "ordered_key", "pour_city"]
+__all__ = ["NotEmpty", "Plan", "check_empty", "city_of", "load", "number_of", "ordered_key", "pour_city"]

@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -181,6 +182,24 @@ def test_what_was_broken_off_is_continued(in_use: str, scripts: Path) -> None:
     index.write_text(whole)
     assert migrate(in_use) == ("9002",)
     assert migrate(in_use) == ()
+
+
+def test_a_migration_takes_as_long_as_it_takes(
+    postgresql: PostgresqlServer, in_use: str, scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index of a nation's reports takes hours: no statement is cut, and the lock on migrations is held meanwhile."""
+    monkeypatch.setattr(migrations, "_TIMES", replace(migrations._TIMES, idle=200))
+    next_version.add_migrations(scripts)
+    index = scripts / "versions" / "9002_next_index.py"
+    seen = "SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock"
+    index.write_text(
+        index.read_text()
+        + "    from alembic import op\n"
+        + f'    op.execute("CREATE TABLE seen AS {seen}")\n    op.execute("SELECT pg_sleep(0.5)")\n'
+    )
+    assert migrate(in_use) == next_version.REVISIONS
+    with psycopg.connect(postgresql.conninfo(postgresql.database(in_use))) as connection:
+        assert connection.execute("SELECT * FROM seen").fetchall() == [("0", "0")]
 
 
 def test_a_migration_gives_up_in_the_end(

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.engine import make_engine
+from hutong_server.store.sessions import Timeouts
 
 SCRIPTS = Path(__file__).parent
 """Where Alembic finds them."""
@@ -27,6 +28,10 @@ MIGRATION_LOCK = 0x68_75_74_6F_6E_67
 _YIELD_MS = 500
 """How long a migration waits for a table in use. Whoever comes after it waits behind it: less than a call may take."""
 _TRIES = 60
+_TIMES = Timeouts(statement=0, lock=0, idle=600_000)
+"""An index of a large table takes hours, and waits for whoever began to read before it, in nobody's way. What is in
+others' way has limits of its own (_YIELD_MS)."""
+_SQLITE_WAIT_MS = 600_000
 _IN_USE = ("55P03", "40P01")
 """PostgreSQL's lock_not_available and deadlock_detected."""
 
@@ -41,7 +46,7 @@ def migrate(url: str) -> tuple[str, ...]:
     Raises UnsafeSettings for settings that could lose a commit, StoreUnavailable when the database does not answer or
     its tables could not be had.
     """
-    engine = make_engine(url, pooled=False, timeout_ms=600_000)
+    engine = make_engine(url, pooled=False, timeout_ms=_SQLITE_WAIT_MS, timeouts=_TIMES)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     else:
@@ -70,6 +75,8 @@ def _alone(engine: Engine) -> Iterator[None]:
         return
     with engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        # This transaction does nothing but hold the lock, for as long as the others take.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         yield
 

@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from hutong.v1 import registry_service_pb2, report_pb2, reuse_service_pb2
 from hutong_client.city.identity import RESIDENT_NUMBER
+from hutong_server.domain.report import Report
+from hutong_server.fhir.intake import Reading, read_document
 from hutong_server.store.base import StoredReport
 from hutong_server.store.index_view import IndexView
 from hutong_server.store.ledger_view import SqlLedgerView
@@ -19,7 +21,7 @@ from hutong_server.trust.ledger_check import verify
 from tests.api.site import Material, Site, start_site
 from tests.bench.places import SAMPLE
 from tests.bulk.load import NotEmpty, Plan, chosen_for, city_of, load, number_of, pour_city
-from tests.bulk.moulds import Mould, Person, Poured, make_moulds
+from tests.bulk.moulds import ZONE, Mould, Person, Poured, make_moulds
 
 PATIENTS = 6
 MOULDS = 24
@@ -160,3 +162,19 @@ def test_a_text_is_poured_for_somebody_else() -> None:
     poured = Poured.of("a 17 b 17 17-18", {"number": "17", "other": "18"})
     assert poured.filled({"number": "5", "other": "x"}) == "a 5 b 5 5-x"
     assert poured.filled({"number": "17", "other": "18"}) == "a 17 b 17 17-18"
+
+
+async def test_a_poured_document_is_about_nobody_else(loaded: Loaded) -> None:
+    reading = Reading(zone=ZONE, now=loaded.now)
+    for index in range(PATIENTS):
+        person = loaded.person(index)
+        for mould in loaded.moulds[person.patient.sex]:
+            text = mould.sent.filled(person.slots(mould, "R-1"))
+            (report,) = read_document(text.encode(), reading=reading)
+            assert isinstance(report, Report)
+            stated = {(each.system, each.value) for each in report.identifiers}
+            assert stated == {(each.system, each.value) for each in person.identifiers(mould)}
+            assert report.identity_value == "R-1"
+            assert report.digest == mould.digest(person.slots(mould, "R-1"))
+            said = report.demographics
+            assert (said.names, said.birth_date, said.sex) == dataclasses.astuple(person.demographics)

@@ -14,7 +14,7 @@ from hutong_server.store.base import LateReader, StoreUnavailable
 from hutong_server.store.engine import UnsafeSettings, make_engine
 from hutong_server.store.migrations import migrate
 from hutong_server.store.replica import LateSqlReader, Replica
-from hutong_server.store.sessions import Timeouts
+from hutong_server.store.sessions import Session, Timeouts
 from hutong_server.store.sql import SqlReader
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.store.transaction import Transaction
@@ -127,6 +127,26 @@ def test_a_standby_is_no_store(pair: Pair, sealer: AesGcmSealer) -> None:
         open_store(url, sealer)
     with pytest.raises(UnsafeSettings, match="standby"):
         migrate(url)
+
+
+def test_a_pooler_that_leads_to_a_standby_meanwhile_is_refused(pair: Pair, sealer: AesGcmSealer) -> None:
+    """The connection to it was checked when it was made, and its next transaction may be another server's."""
+    for server, standby, permitted in (
+        (pair.primary, False, True),
+        (pair.standby, False, False),
+        (pair.standby, True, True),
+    ):
+        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+            session = Session("; SET LOCAL lock_timeout = 5", standby=standby)
+            reader = SqlReader(connection, "postgresql", sealer, session)
+            if not permitted:
+                with pytest.raises(psycopg.Error, match="recovery"):
+                    reader.begin_read()
+                continue
+            reader.begin_read()
+            assert reader.command("SHOW transaction_read_only") == [("on",)]
+            assert reader.command("SHOW transaction_isolation") == [("repeatable read",)]
+            reader.end_read()
 
 
 def test_of_several_hosts_the_primary_is_found(pair: Pair) -> None:

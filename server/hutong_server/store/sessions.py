@@ -54,6 +54,8 @@ class Session(NamedTuple):
     """What it begins with: mostly nothing."""
     distributed: bool = False
     """Whether the tables are distributed over several machines (distribution.py)."""
+    standby: bool = False
+    """Whether it is to be a standby's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,13 @@ def begin(connection: Any, timeouts: Timeouts, prepared: Prepared = "auto", *, s
         connection.prepare_threshold = None
     if not shared:
         connection.execute(_SET, timeouts.as_texts)
-        return Session("", distributed)
+        return Session("", distributed, standby)
     statement, lock, idle = timeouts.as_texts
     return Session(
         f"; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}"
         f"; SET LOCAL idle_in_transaction_session_timeout = {idle}",
         distributed,
+        standby,
     )
 
 

@@ -32,6 +32,9 @@ _TRY_LOCK = "SELECT bool_and(pg_try_advisory_xact_lock(k)) FROM unnest(%s::bigin
 
 
 _BEGIN_READ = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+# Behind a pooler each transaction may be another server's, and it was the connection that was checked. A standby
+# refuses to begin as if to write.
+_BEGIN_READ_POOLED = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; SET TRANSACTION READ ONLY"
 _BEGIN_WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
 
 
@@ -43,6 +46,7 @@ class Transaction:
     """What the resource modules are given as `tx`."""
 
     __slots__ = (
+        "_begin_read",
         "_begin_with",
         "_execute",
         "_execute_many",
@@ -60,6 +64,8 @@ class Transaction:
     def __init__(self, connection: Any, database: str, sealer: Sealer, session: Session = Session()) -> None:  # noqa: B008  immutable
         """`session`: what sessions.begin says of the connection."""
         self._begin_with = session.begin_with
+        pooled = session.begin_with and not session.standby
+        self._begin_read = _BEGIN_READ_POOLED if pooled else _BEGIN_READ[database]
         self.distributed = session.distributed
         self._warnings: list[str] = []
         self.connection = connection
@@ -136,7 +142,7 @@ class Transaction:
 
     def begin_read(self) -> None:
         """Starts a transaction that sees one state of the database throughout."""
-        self._begin(_BEGIN_READ[self.database])
+        self._begin(self._begin_read)
 
     def end_read(self) -> None:
         """Ends a transaction that saw one state."""

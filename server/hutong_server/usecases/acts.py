@@ -10,7 +10,7 @@ from dataclasses import astuple
 from hutong_server.domain.consent import Directive
 from hutong_server.domain.person import Demographics
 from hutong_server.domain.recognition import Institution
-from hutong_server.store.base import Act, PatientStep, PatientToken
+from hutong_server.store.base import Act, Identity, PatientStep, PatientToken
 from hutong_server.store.base_certificates import CertificateRow
 from hutong_server.usecases.publish_whose import Prepared
 
@@ -32,9 +32,9 @@ def withdrawal(of: Prepared) -> Act:
     )
 
 
-def report_hidden(report_id: bytes, *, hidden: bool) -> Act:
-    """A report that an administrator hid, or showed again."""
-    return Act(REPORT_HIDDEN, (report_id, hidden))
+def report_hidden(of: Identity, *, hidden: bool) -> Act:
+    """A report that an administrator hid, or showed again. Its name is that under which it comes again."""
+    return Act(REPORT_HIDDEN, (of.report_id, hidden, bytes(of.key), of.derived))
 
 
 def directive(given: Directive, patient: Sequence[bytes], said: Demographics) -> Act:

@@ -32,7 +32,10 @@ def keep(new: Prepared, writer: Writer, now: Instant) -> Kept:
     """Keeps a version. The caller holds the locks of `new.locks`."""
     identity = writer.identity(new.identity_key)
     heads = _heads(writer, identity) if identity is not None else []
-    kept = _first(new, writer, now) if identity is None else _next(new, writer, identity, heads, now)
+    if identity is None or not heads:
+        kept = _first(new, writer, now, identity)
+    else:
+        kept = _next(new, writer, identity, heads, now)
     if new.rows is None and all(map(_withdrawn, heads)):
         return replace(kept, issues=(*kept.issues, _nothing_known(new.path)))
     return kept
@@ -55,10 +58,14 @@ def _next(new: Prepared, writer: Writer, identity: Identity, heads: Sequence[Ver
     return _show(new, new.rows, writer, identity, version, disputed, now)
 
 
-def _first(new: Prepared, writer: Writer, now: Instant) -> Kept:
-    report_id = secrets.token_bytes(16)
+def _first(new: Prepared, writer: Writer, now: Instant, hidden: Identity | None) -> Kept:
+    """`hidden`: an administrator hid it, and the database was put back to before it came; see replay.py."""
+    report_id = hidden.report_id if hidden else secrets.token_bytes(16)
     # A withdrawal that comes before its report stands under a key that leads nowhere, until the report names a patient.
-    identity = Identity(new.identity_key, report_id, new_key(), 1, new.derived)
+    key = hidden.patient_key if hidden else new_key()
+    identity = Identity(
+        new.identity_key, report_id, key, 1, new.derived, withheld=hidden is not None and hidden.withheld
+    )
     if new.rows is None:
         writer.put_identity(identity)
         _put_version(new, writer, identity.patient_key, report_id, 1, now)

@@ -16,6 +16,7 @@ from hutong_server.domain.report import Instant, VersionKey
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import (
     AccessRecord,
+    Identity,
     PatientStep,
     PatientToken,
     RecordedReport,
@@ -25,7 +26,7 @@ from hutong_server.store.base import (
 )
 from hutong_server.store.base_certificates import CertificateRow
 from hutong_server.usecases import acts
-from hutong_server.usecases.patient_index import place
+from hutong_server.usecases.patient_index import new_key, place
 from hutong_server.usecases.patients import keep_step
 from hutong_server.usecases.publish_version import keep
 from hutong_server.usecases.publish_whose import Prepared
@@ -115,15 +116,19 @@ def _withdrawal(writer: Writer, content: tuple[Any, ...], by: Replay, record: Ac
 _REPLAYED = ("accepted", "replayed")
 
 
-def _report_hidden(writer: Writer, content: tuple[Any, ...], _: Replay, record: AccessRecord) -> AccessRecord:
-    report_id, hidden = content
-    identity = writer.identity_of(report_id)
+def _report_hidden(writer: Writer, content: tuple[Any, ...], by: Replay, record: AccessRecord) -> AccessRecord:
+    report_id, hidden, name, derived = content
+    name = by.tokens.renamed(name)
+    writer.lock([name])
+    identity = writer.identity_of(report_id) or writer.identity(name)
     if identity is None:
-        raise _NotThere
-    writer.lock([identity.key])
+        if not hidden:
+            raise _NotThere
+        # Its feed sends it again: it must not be shown then. No version, and no patient, until it comes.
+        identity = Identity(name, report_id, new_key(), 0, derived)
     writer.put_identity(replace(identity, withheld=hidden))
-    writer.set_held(identity.patient_key, report_id, identity.held or hidden)
-    return replace(record, patient_keys=(identity.patient_key,))
+    writer.set_held(identity.patient_key, identity.report_id, identity.held or hidden)
+    return replace(record, patient_keys=(identity.patient_key,), reports=(identity.report_id,))
 
 
 def _directive(writer: Writer, content: tuple[Any, ...], by: Replay, record: AccessRecord) -> AccessRecord:
@@ -174,9 +179,10 @@ def _institution(writer: Writer, content: tuple[Any, ...], by: Replay, record: A
 
 
 def _patient_steps(writer: Writer, content: tuple[Any, ...], by: Replay, record: AccessRecord) -> AccessRecord:
-    for each in content:
-        if not keep_step(writer, PatientStep(*each), by.now):
-            raise _NotThere
+    # All of them are tried: of a person who was parted from several, some may be in the backup.
+    kept = [keep_step(writer, PatientStep(*each), by.now) for each in content]
+    if not any(kept):
+        raise _NotThere
     return record
 
 

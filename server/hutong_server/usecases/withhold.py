@@ -58,7 +58,7 @@ def withhold_report(report_id: bytes, *, lift: bool, step: Step) -> Callable[[Wr
             patient_keys=(identity.patient_key,),
             reports=(report_id,),
         )
-        writer.record(replace(record, detail=(step.reason,)), report_hidden(report_id, hidden=not lift))
+        writer.record(replace(record, detail=(step.reason,)), report_hidden(identity, hidden=not lift))
         return Withheld(not lift, notified)
 
     return job

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hutong_server import settings
 from hutong_server.sealed_store import open_sealed
+from hutong_server.store import database_copy
 from hutong_server.store.base import LateReader, StoreUnavailable
 from hutong_server.store.engine import UnsafeSettings, make_engine
 from hutong_server.store.migrations import migrate
@@ -154,6 +155,9 @@ def test_of_several_hosts_the_primary_is_found(pair: Pair) -> None:
     connection = make_engine(url, pooled=False).raw_connection()
     assert connection.cursor().execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
     connection.close()
+    # For backups as well.
+    with database_copy._connected(url) as copied:
+        assert copied.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
 
 
 def test_a_commit_that_no_standby_confirmed_is_not_acknowledged(store: SqlStore, pair: Pair) -> None:

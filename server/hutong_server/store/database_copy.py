@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, text
 
 from hutong_server.store.base import SignedTree, StoreUnavailable
 from hutong_server.store.distribution_tables import distributed_only
-from hutong_server.store.engine import database_of
+from hutong_server.store.engine import database_of, primary_of
 from hutong_server.store.tables import metadata
 
 NAMES: Final = {"sqlite": "hutong.db", "postgresql": "hutong.dump"}
@@ -127,7 +127,8 @@ def look(url: str) -> Copied:
 
 def _arguments(url: str) -> dict[str, Any]:
     engine = create_engine(database_of(url))
-    given = engine.dialect.create_connect_args(engine.url)[1]
+    # A copy of a standby lacks what that has not heard of yet; and who asks it for its users finds none.
+    given: dict[str, Any] = {**primary_of(engine.url), **engine.dialect.create_connect_args(engine.url)[1]}
     # SQLAlchemy's own, beside what libpq knows.
     return {name: value for name, value in given.items() if name != "context"}
 

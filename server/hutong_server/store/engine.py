@@ -104,8 +104,8 @@ def _postgresql(target: URL, options: dict[str, Any], timeouts: Timeouts, prepar
     arguments: dict[str, Any] = {"autocommit": True, "application_name": "hutong"}
     # What the URL says itself stands.
     arguments |= {name: value for name, value in KEEPALIVE.items() if name not in target.query}
-    if not standby and _hosts(target) > 1 and "target_session_attrs" not in target.query:
-        arguments["target_session_attrs"] = "read-write"
+    if not standby:
+        arguments |= primary_of(target)
     engine = create_engine(target, connect_args=arguments, **options)
 
     @event.listens_for(engine, "do_connect")
@@ -119,7 +119,8 @@ def _postgresql(target: URL, options: dict[str, Any], timeouts: Timeouts, prepar
     return engine
 
 
-def _hosts(target: URL) -> int:
-    """How many hosts the URL names: `?host=a:5432&host=b:5432`, or with commas as libpq has them."""
+def primary_of(target: URL) -> dict[str, str]:
+    """What finds the primary among several hosts: `?host=a:5432&host=b:5432`, or with commas as libpq has them."""
     named = target.query.get("host", ())
-    return sum(len(each.split(",")) for each in ((named,) if isinstance(named, str) else named))
+    hosts = sum(len(each.split(",")) for each in ((named,) if isinstance(named, str) else named))
+    return {"target_session_attrs": "read-write"} if hosts > 1 and "target_session_attrs" not in target.query else {}

@@ -8,11 +8,13 @@ import pytest
 from hutong_server.domain.restored import Unresumed
 from hutong_server.store.base import Act, FeedStatus, Restoration, StoreUnavailable
 from hutong_server.store.base_notices import NoticeFilter
+from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.key_ring import KeyRing
 from hutong_server.trust.keys import create_key_file
 from hutong_server.trust.ledger import MerkleLedger
 from hutong_server.trust.ledger_acts import ActExport, keys_told, logs_told, read_acts
+from hutong_server.trust.ledger_loss import compare
 from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.store.keyed import open_keyed
@@ -141,3 +143,32 @@ def test_an_institution_has_gone_on_once_all_its_feeds_have(store: SqlStore) -> 
     put("H1", "ris", NOW + 20)
     assert unresumed() == Unresumed()
     assert store.read(lambda reader: reader.restoration()) == settled
+
+
+def test_the_export_of_a_server_that_is_missing_is_told(store_url: str, sealer: AesGcmSealer, tmp_path: Path) -> None:
+    exports = [tmp_path / "one", tmp_path / "other"]
+    stores = [telling(store_url, sealer, export) for export in exports]
+    for number, store in enumerate(stores, 1):
+        write(store, lambda writer, number=number: writer.record(seen(number), ACT))
+
+    def problems(*given: Path) -> tuple[str, ...]:
+        return stores[0].read(lambda tx: compare(SqlLedgerView(tx), KEY.verifier, (), logs_told(given))).problems
+
+    (missing,) = problems(exports[1])
+    assert "the export of another server is missing" in missing
+    assert problems(*exports) == ()
+    # The same place, named twice: each file counts once.
+    told, broken = read_acts([*exports, *exports], sealer, dict.fromkeys(logs_told(exports), 0))
+    assert (len(told), broken) == (2, [])
+    # Who stopped in good order before the backup is not asked for.
+    stores[1].close()
+    stores[1] = telling(store_url, sealer, exports[1])
+    write(stores[1], lambda writer: writer.record(seen(3), ACT))
+    stores[0].close()
+    assert (
+        stores[1].read(
+            lambda tx: compare(SqlLedgerView(tx), KEY.verifier, (), logs_told(exports[1:])).problems  # type: ignore[arg-type]
+        )
+        == ()
+    )
+    stores[1].close()

@@ -132,15 +132,18 @@ def keys_told(directories: Iterable[Path]) -> list[DataKey]:
 
 
 def _files(directories: Iterable[Path]) -> dict[bytes, list[Path]]:
-    found: dict[bytes, list[Path]] = defaultdict(list)
+    """Of each log, in their order. One that stands in several directories counts once: it is never replaced."""
+    named: dict[str, Path] = {}
     for directory in directories:
-        for path in sorted(directory.glob(f"*{SUFFIX}")):
-            if path.name.startswith("."):
-                continue
-            try:
-                found[bytes.fromhex(path.name.partition("-")[0])].append(path)
-            except ValueError:
-                raise ActsInvalid(f"{path.name}: not a file of acts") from None
+        for path in directory.glob(f"*{SUFFIX}"):
+            if not path.name.startswith("."):
+                named.setdefault(path.name, path)
+    found: dict[bytes, list[Path]] = defaultdict(list)
+    for name in sorted(named, key=lambda name: (len(name), name)):
+        try:
+            found[bytes.fromhex(name.partition("-")[0])].append(named[name])
+        except ValueError:
+            raise ActsInvalid(f"{name}: not a file of acts") from None
     return found
 
 

@@ -17,6 +17,8 @@ from hutong_server.store.ledger import append_root
 from hutong_server.store.ledger_view import LedgerView, SqlLedgerView
 from hutong_server.trust.checkpoint import Checkpoint, CheckpointInvalid, CheckpointVerifier
 
+RECENT = 30 * 86_400_000
+"""Milliseconds: a log without an end to which nothing came for so long was cut off long ago, and is not asked for."""
 RESTORE = "restore"
 """Type of the root log's entry."""
 
@@ -117,6 +119,14 @@ def compare(view: LedgerView, verifier: CheckpointVerifier, notes: Iterable[str]
         )
     wanted = {log_id: sizes.get(log_id, 0) for log_id in told - before}
     since = max((loss.at for loss in earlier), default=0)
+    reached = max((tree.at for tree in trees.values() if tree is not None), default=0)
+    open_still = {log.log_id: tree.at for log in view.logs() if not log.ended and (tree := trees[log.log_id])}
+    problems += [
+        f"log {each.hex()} went on when the backup was made, and tells of no acts there: the export of another server "
+        "is missing, or was not made then"
+        for each, at in sorted(open_still.items())
+        if each != last and each not in told | before and at >= max(since, reached - RECENT)
+    ]
     return Compared(Loss(lost, frozenset(roots)), wanted, since, tuple(problems))
 
 

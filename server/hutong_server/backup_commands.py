@@ -43,7 +43,7 @@ def backup(to: To = None, keys_to: KeysTo = None, postgresql_programs: Programs 
         if to is not None:
             _copy_database(settings, to, postgresql_programs)
     except OSError as error:
-        refuse([f"{error.filename}: {error.strerror}"])
+        refuse([f"{error.filename or to or keys_to}: {error.strerror}"])
 
 
 def _copy_database(settings: Settings, to: Path, programs: Path | None) -> None:
@@ -107,6 +107,9 @@ def _copy_database(settings: Settings, to: Path, programs: Path | None) -> None:
 
 
 def _copy_keys(settings: Settings, to: Path) -> None:
+    for needed, path in (("HUTONG_KEK", settings.kek), ("HUTONG_LEDGER_KEY", settings.ledger_key)):
+        if not path.exists():
+            refuse([f"{needed}: there is no {path}: without it no backup opens"])
     unfinished = to.with_name(f".{to.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,8 +118,9 @@ def _copy_keys(settings: Settings, to: Path) -> None:
         copied = 0
         for path in (settings.kek, settings.ledger_key, settings.token_key, settings.seal_key):
             if path.exists():
-                shutil.copyfile(path, unfinished / path.name)
-                (unfinished / path.name).chmod(0o600)
+                if (unfinished / path.name).exists():
+                    refuse([f"two keys have files called {path.name}: one would take the other's place"])
+                _closed(str(path), str(unfinished / path.name))
                 copied += 1
         if settings.ca_directory.is_dir():
             shutil.copytree(settings.ca_directory, unfinished / "ca", copy_function=_closed)

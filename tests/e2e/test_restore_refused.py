@@ -214,6 +214,13 @@ def test_keys_are_backed_up_apart(desk: Desk) -> None:
     assert {path.name for path in keys.iterdir()} == {"kek.key", "ledger.key", "token.key", "seal.key"}
     assert (keys.stat().st_mode & 0o777, (keys / "kek.key").stat().st_mode & 0o777) == (0o700, 0o600)
     assert desk.run("backup", "--keys-to", str(keys)).exit_code == 1, "there already"
+    # A key that is not there, and one whose file would take the place of another's, are no backup of keys.
+    (desk.directory / "second").mkdir()
+    namesake = desk.directory / "second" / "kek.key"
+    assert desk.run("backup", "--keys-to", f"{keys}2", HUTONG_LEDGER_KEY=str(namesake)).exit_code == 1
+    create_key_file(namesake)
+    assert "two keys" in desk.run("backup", "--keys-to", f"{keys}2", HUTONG_LEDGER_KEY=str(namesake)).output
+    assert not list(desk.directory.glob("*keys2*"))
     assert not [
         path for path in (desk.directory / "backup").iterdir() if path.name not in ("hutong.db", "manifest.json")
     ]

@@ -188,6 +188,8 @@ def _target(registry: str) -> str:
 _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.service_config", service_config()),
     ("grpc.enable_retries", 1),
+    # gRPC's own 256 kB would leave every larger document to its first try.
+    ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A firewall that dropped the connection silently is noticed before the next chart is opened.

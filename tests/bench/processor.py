@@ -16,7 +16,15 @@ def seconds_of(pid: int) -> float:
     started = {
         child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     }
-    return own + sum(seconds_of(int(child)) for child in started)
+    return own + sum(map(_if_there, map(int, started)))
+
+
+def _if_there(pid: int) -> float:
+    # A PostgreSQL's worker may end at any moment; what it used is its parent's from then on.
+    try:
+        return seconds_of(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
 
 
 def postmaster(url: str) -> int | None:

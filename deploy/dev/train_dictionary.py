@@ -3,7 +3,8 @@
     .venv/bin/python deploy/dev/train_dictionary.py NUMBER
 
 Writes server/hutong_server/store/dictionaries/NUMBER.*; CURRENT in compact.py says which are packed with. A number
-that was ever packed with is never trained again: what stands in databases opens with the files of its number alone.
+that was ever packed with is never trained again: what stands in databases opens with the files of its number alone, and
+SHA256 in compact.py holds them to what they were.
 """
 
 import argparse
@@ -142,7 +143,8 @@ def main() -> int:
         size, piece = _SIZES[kind]
         made = zstandard.train_dictionary(size, samples, k=piece, d=8, f=20, accel=1, level=compact.LEVEL)
         (_OUT / f"{number}.{kind}").write_bytes(made.as_bytes())
-        print(f"{kind}: {len(samples)} samples, {len(made.as_bytes())} bytes")
+        digest = hashlib.sha256(made.as_bytes()).hexdigest()
+        print(f"{kind}: {len(samples)} samples, {len(made.as_bytes())} bytes, {digest}")
     return 0
 
 

@@ -1,8 +1,10 @@
 """Payloads come back byte for byte, whatever they hold, and those packed before dictionaries open as well."""
 
+import hashlib
 import json
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hutong_client.city import City
@@ -17,6 +19,24 @@ from hypothesis import strategies as st
 
 from tests.store.ledgers import ledger_store, rows, seen, verified
 from tests.store.rows import NOW, key, report, write
+
+_DICTIONARIES = Path(compact.__file__).parent / "dictionaries"
+_FRAMES = [
+    (
+        "document",
+        "01010f8fad5bd9cb469fa16570867728950e206ec5000028017d7d5d7d05c015ab7bd7d0ecc1e1e9195e256e435901",
+        b'{"resourceType":"Bundle","id":"0f8fad5b-d9cb-469f-a165-70867728950e","entry":[{"resource":'
+        b'{"resourceType":"DiagnosticReport","status":"final"}}]}',
+    ),
+    ("facts", "012020a500005820203731382d3720672f4c02c0e404db2b340b", b"final http://loinc.org 718-7 g/L"),
+    ("details", "01202075000038206d6d6f6c2f4c0100d5c50001", b"http://unitsofmeasure.org mmol/L"),
+    (
+        "leaf",
+        "01010f8fad5bd9cb469fa16570867728950e2046550000087d0200fb59094f1680",
+        b'{"at":1,"method":"PublishReport","outcome":"accepted","reports":["0f8fad5bd9cb469fa16570867728950e"]}',
+    ),
+]
+"""(kind, payload as it was once packed, plain)."""
 
 _HEX = st.text("0123456789abcdef", min_size=8, max_size=70)
 _TEXTS = st.one_of(
@@ -96,6 +116,52 @@ def test_the_dictionaries_stand_beside_the_module() -> None:
         for kind in compact.KINDS:
             assert compact.opened(kind, bytes((number,)) + _frame(number, kind)) == b"hutong"
     assert packing.unpack(pack(("a", 1))) == ("a", 1)
+
+
+# Never changed, only added to: what stands in databases opens with these alone.
+_RELEASED = {
+    1: {
+        "document": "d6c2fbb234c0c60d1926005b8e1a880992095c7e64e186729afcbeeaaff18b4a",
+        "facts": "32bc7fa976c842325175a60edf5e87c4bd78b484fb42ea05019848c8d3229023",
+        "details": "31b59ca1e439dbd998c4813c2cd69b52331e5a62f012038f86587c8f140a1ec9",
+        "leaf": "57480138bc3534ca273254a499d4f2d5a9f74adca5029584b470e3867e1dfcde",
+    }
+}
+
+
+def test_dictionaries_that_were_packed_with_are_never_changed() -> None:
+    assert compact.SHA256 == _RELEASED
+    for number, kinds in _RELEASED.items():
+        assert set(kinds) == set(compact.KINDS)
+        for kind, digest in kinds.items():
+            content = (_DICTIONARIES / f"{number}.{kind}").read_bytes()
+            assert hashlib.sha256(content).hexdigest() == digest
+            # With one that was damaged a text would come out, and another one.
+            assert compact.checked(number, kind, content) is content
+            with pytest.raises(ValueError, match="was changed"):
+                compact.checked(number, kind, content[:-1] + bytes((content[-1] ^ 1,)))
+
+
+@pytest.mark.parametrize(("kind", "payload", "plain"), _FRAMES)
+def test_what_was_packed_once_opens(kind: str, payload: str, plain: bytes) -> None:
+    folds = kind in (compact.DOCUMENT, compact.LEAF)
+    assert (compact.opened_folded if folds else compact.opened)(kind, bytes.fromhex(payload)) == plain
+
+
+def test_what_was_damaged_says_so_and_ends_no_iteration() -> None:
+    payload = pack_document(b'["0f8fad5b-d9cb-469f-a165-70867728950e"]')
+    with pytest.raises(ValueError, match="without its id"):
+        unpack_document(payload[:1] + b"\0" + payload[18:])
+    with pytest.raises(IndexError):
+        unpack_document(b"\x01")
+
+
+def test_what_claims_to_be_huge_is_not_opened() -> None:
+    # Descriptor (one segment, a size of 8 bytes), the size, an empty last block.
+    claims = b"\xe0" + (compact.MOST + 1).to_bytes(8, "little") + b"\x01\0\0"
+    for kind in compact.KINDS:
+        with pytest.raises(ValueError, match="too large"):
+            compact.opened(kind, b"\x01" + claims)
 
 
 def _frame(number: int, kind: str) -> bytes:

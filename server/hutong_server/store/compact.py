@@ -12,9 +12,10 @@ Each payload is packed alone, and nothing that a stranger chooses is packed toge
 lengths tell no more of a secret than those of the plain texts do.
 """
 
+import hashlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,17 @@ CURRENT = 1
 """Number of the dictionaries that are packed with."""
 LAST = 119
 """Numbers end before the first bytes of the forms of before."""
+SHA256: Mapping[int, Mapping[str, str]] = {
+    1: {
+        DOCUMENT: "d6c2fbb234c0c60d1926005b8e1a880992095c7e64e186729afcbeeaaff18b4a",
+        FACTS: "32bc7fa976c842325175a60edf5e87c4bd78b484fb42ea05019848c8d3229023",
+        DETAILS: "31b59ca1e439dbd998c4813c2cd69b52331e5a62f012038f86587c8f140a1ec9",
+        LEAF: "57480138bc3534ca273254a499d4f2d5a9f74adca5029584b470e3867e1dfcde",
+    }
+}
+"""Of each dictionary: with another one a payload opens without an error, and is another text."""
+MOST = 2**29
+"""Bytes of a payload: twice the largest document that may be sent. What claims to be more is not opened."""
 UNREADABLE: tuple[type[Exception], ...] = (zstandard.ZstdError,)
 """What opening raises for what was put there by hand."""
 
@@ -53,7 +65,7 @@ def packed(kind: str, plain: bytes) -> bytes:
 
 
 def opened(kind: str, payload: bytes) -> bytes:
-    """The payload. Raises one of UNREADABLE, or ValueError for dictionaries that are not here."""
+    """The payload. Raises one of UNREADABLE, or ValueError for dictionaries that are not here and what is too large."""
     return _tools.decompress(payload[0], kind, payload[1:])
 
 
@@ -107,14 +119,17 @@ def _ids(letters: bytes) -> list[tuple[int, int]]:
 
 
 def unfolded(ids: bytes, rest: bytes) -> bytes:
-    """What folded() was given."""
+    """What folded() was given. Raises IndexError and ValueError for what it did not give."""
     letters = ids.hex().encode()
     texts = [letters[at : at + 2 * _SIZE] for at in range(0, len(letters), 2 * _SIZE)]
     coming = iter(texts)
 
     def text(found: re.Match[bytes]) -> bytes:
         mark = found.group()
-        given = texts[mark[1]] if len(mark) > 1 else next(coming)
+        given = texts[mark[1]] if len(mark) > 1 else next(coming, None)
+        if given is None:
+            # Not StopIteration: a future does not take it, and who waits for that would wait for ever.
+            raise ValueError("a mark without its id")
         return given if mark[:1] in (_NEW_PLAIN, _KNOWN_PLAIN) else _dashed(given)
 
     return _MARK.sub(text, rest)
@@ -126,13 +141,20 @@ def _dashed(letters: bytes) -> bytes:
 
 @cache
 def _dictionary(number: int, kind: str) -> zstandard.ZstdCompressionDict:
-    file = Path(__file__).parent / "dictionaries" / f"{number}.{kind}"
-    if not (0 < number <= LAST and file.exists()):
+    if number not in SHA256:
         raise ValueError("packed with dictionaries that are not known here")
-    made = zstandard.ZstdCompressionDict(file.read_bytes(), dict_type=zstandard.DICT_TYPE_FULLDICT)
+    content = checked(number, kind, (Path(__file__).parent / "dictionaries" / f"{number}.{kind}").read_bytes())
+    made = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)
     if number == CURRENT:
         made.precompute_compress(compression_params=_PARAMETERS)
     return made
+
+
+def checked(number: int, kind: str, content: bytes) -> bytes:
+    """The content of a dictionary's file. Raises ValueError when it is not the one of this number."""
+    if hashlib.sha256(content).hexdigest() != SHA256[number][kind]:
+        raise ValueError(f"dictionary {number}.{kind} was changed: install the server anew")
+    return content
 
 
 class _Tools(threading.local):
@@ -143,6 +165,8 @@ class _Tools(threading.local):
         self._openers: dict[tuple[int, str], Callable[[bytes], bytes]] = {}
 
     def compress(self, kind: str, plain: bytes) -> bytes:
+        if len(plain) > MOST:
+            raise ValueError("a payload that is too large")
         packer = self._packers.get(kind)
         if packer is None:
             made = zstandard.ZstdCompressor(dict_data=_dictionary(CURRENT, kind), compression_params=_PARAMETERS)
@@ -156,6 +180,8 @@ class _Tools(threading.local):
                 dict_data=_dictionary(number, kind), format=zstandard.FORMAT_ZSTD1_MAGICLESS
             )
             opener = self._openers[number, kind] = made.decompress
+        if zstandard.get_frame_parameters(frame, zstandard.FORMAT_ZSTD1_MAGICLESS).content_size > MOST:
+            raise ValueError("a payload that is too large")
         return opener(frame)
 
 

@@ -171,7 +171,8 @@ class Settings(BaseSettings):
     )
     answer_target_seconds: Seconds = Field(
         0.05,
-        description="While charts take longer, fewer are let in at a time; the others are told to come again.",
+        description="While charts take longer (where the quickest takes more than half of it: longer than twice that),"
+        " fewer are let in at a time; the others are told to come again.",
     )
     max_streams_per_connection: Annotated[int, Field(ge=1, le=10_000)] = Field(
         128, description="HTTP/2 streams that one connection may hold."

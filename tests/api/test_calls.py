@@ -17,7 +17,9 @@ import pytest
 from hutong.v1 import catalog_service_pb2, patient_service_pb2, registry_service_pb2, report_pb2, reuse_service_pb2
 from hutong_server import telemetry
 from hutong_server.api import reuse_servicer
-from hutong_server.api.admission import LEAST_ROOM
+from hutong_server.api.admission import LEAST_ROOM, SHED_HOLD, CallLimits, Prompts
+from hutong_server.api.call import Call, begin
+from hutong_server.domain.caller import Caller, Role
 from hutong_server.store.base import AccessRecord
 from hutong_server.store.prompts import access_records
 from hutong_server.store.sql import SqlWriter
@@ -138,6 +140,25 @@ async def test_while_answers_are_late_fewer_are_let_in(
             assert await outcome(asking.OpenChart(chart(patient), timeout=5)) == "OK"
     finally:
         await site.close()
+
+
+async def test_those_who_wait_to_be_told_are_a_quarter_at_most_of_the_calls_in_work() -> None:
+    opened = asyncio.Event()
+    method = "/hutong.v1.ReuseService/OpenChart"
+    begin(Call(method, caller=Caller("H2", Role.EMR, "")))
+
+    async def inner(_: Any, __: Any) -> None:
+        await opened.wait()
+
+    answer = Prompts(CallLimits(total=8)).wrap(method, inner, False)
+    context: Any = None
+    calls = [asyncio.ensure_future(answer(None, context)) for _ in range(20)]
+    await asyncio.sleep(SHED_HOLD / 5)
+    # Eight are in work and two wait: more would keep the other methods out, which count them.
+    assert sum(call.done() for call in calls) == 10
+    opened.set()
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    assert done.count(None) == 8
 
 
 async def _raise(error: Exception) -> None:

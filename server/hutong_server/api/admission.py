@@ -26,7 +26,7 @@ HOLD = 1.0
 SPACING = 0.01
 """Seconds between two refusals that were held back: all at once, they would be in everybody's way."""
 MAX_HELD = 2048
-"""Refusals held back at a time for one caller, or of shed calls of all: each costs memory."""
+"""Refusals held back at a time for one caller: each costs memory."""
 SHED_HOLD = 0.1
 """Seconds that a shed call is held back: who asks again at once would cost as much as those who are let in."""
 WAITED_FOR = frozenset(f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders"))
@@ -187,6 +187,8 @@ class Prompts:
 
     def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        # They count among the calls in work: the other methods must not be refused for those who only wait to be told.
+        self._most_held = limits.total // 4
         self._room = Room(limits.total, LEAST_ROOM, limits.target)
         self._own: dict[str, int] = {}
         self._held = 0
@@ -200,16 +202,19 @@ class Prompts:
         async def answer(request: Any, context: Context) -> Any:
             institution = current().peer.institution
             own = in_work.get(institution, 0)
-            if not room.enter(own):
+            if not room.enter(own, clock()):
                 await self._hold()
                 raise refusal(Reason.OVERLOADED)
             in_work[institution] = own + 1
             began = clock()
+            answered = False
             try:
-                return await inner(request, context)
+                response = await inner(request, context)
+                answered = True
+                return response
             finally:
                 ended = clock()
-                room.leave(ended - began, ended)
+                room.leave(ended - began, ended, answered)
                 if in_work[institution] == 1:
                     del in_work[institution]
                 else:
@@ -218,7 +223,7 @@ class Prompts:
         return answer
 
     async def _hold(self) -> None:
-        if self._held < MAX_HELD:
+        if self._held < self._most_held:
             self._held += 1
             try:
                 await asyncio.sleep(SHED_HOLD)

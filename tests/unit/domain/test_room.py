@@ -104,6 +104,37 @@ def test_while_calls_are_late_what_was_is_not_forgotten() -> None:
     assert room.limit <= small + 2
 
 
+def test_a_database_far_away_is_no_queue() -> None:
+    room = Room(512, 16, TARGET)
+    for moment in range(20):
+        assert [room.enter(own) for own in range(100)] == [True] * 100
+        for number in range(100):
+            room.leave(1.5 * TARGET + number / 5000, float(moment))
+    assert room.limit == 512
+    # What is refused at once says nothing of how long an answer takes, and a queue is one there as well.
+    assert [room.enter(own) for own in range(100)] == [True] * 100
+    room.leave(0.0, 30.0, answered=False)
+    room.leave(2 * TARGET, 30.0)
+    assert room.limit == 512
+    room.leave(4 * TARGET, 30.0)
+    assert room.limit < 100
+
+
+def test_an_idle_hour_is_forgotten_before_the_next_rush() -> None:
+    room = Room(512, 16, TARGET)
+    assert [room.enter() for _ in range(100)] == [True] * 100
+    for _ in range(100):
+        room.leave(9.0, 0.0)
+    assert room.limit < 30
+    # Not at once, and not while others wait.
+    assert room.enter(0, CALM / 2)
+    assert room.enter(0, 3600.0)
+    assert room.limit < 30
+    for _ in range(2):
+        room.leave(9.0, 0.0)
+    assert [room.enter(own, 3600.0) for own in range(100)] == [True] * 100
+
+
 def test_a_smaller_most_counts_alone() -> None:
     room = Room(2, 16, TARGET)
     assert [room.enter() for _ in range(3)] == [True, True, False]

@@ -117,14 +117,15 @@ def _put_back(settings: Settings, source: Path, exports: Sequence[Path], force: 
         with restoring.opened(settings, exports) as it:
             faults += [*restoring.seal_faults(it), *restoring.verify(it, manifest.ledger)[0]]
     except copies.CopyRefused as error:
+        if place is not None:
+            _remove(unfinished)  # where the disk is full it would stay so
         refuse([f"HUTONG_DATABASE_URL: {error}"])
     if faults:
         if place is not None:
             _remove(unfinished)
         refuse([f"--from: {fault}" for fault in faults])
     if place is not None:
-        if not copies.empty(url):
-            _move_aside(place, restoring.now())
+        _move_aside(place, restoring.now())
         copies.finish_file(unfinished, place)
     rows = sum(manifest.counts.values())
     print(f"put back: {kind}, as of {manifest.taken_at}; {rows} rows in {len(manifest.counts)} tables, as counted then")
@@ -160,12 +161,15 @@ def _remove(file: Path) -> None:
 
 
 def _move_aside(file: Path, at: "Instant") -> None:
-    aside = file.with_name(f"{file.name}.before-{at}")
-    for end in ("", "-wal", "-shm"):
+    """What stands at the place and beside it: SQLite would read a log that a lost file left into the next of its name.
+
+    That log first, so that it never stands there alone.
+    """
+    for end in ("-wal", "-shm", "-journal", ""):
         each = file.with_name(file.name + end)
         if each.exists():
-            each.rename(aside.with_name(aside.name + end))
-    print(f"moved aside: {aside}")
+            aside = each.rename(file.with_name(f"{file.name}.before-{at}{end}"))
+            print(f"moved aside: {aside}")
 
 
 def _settle(
@@ -213,11 +217,18 @@ def _settle(
 
 def _tell_replayed(done: "Replayed", reaches: "Instant", lost_since: "Instant | None") -> None:
     from hutong_server.restoring import iso
+    from hutong_server.usecases.acts import RULES
 
     for kind, count in sorted(done.done.items()):
         print(f"replayed: {count} × {kind}")
     for kind, count in sorted(done.left.items()):
-        print(f"MISSING: {count} × {kind}: about what is not in the backup; look again when it has come back")
+        if kind == RULES:
+            print(
+                f"MISSING: {count} × {kind}: imported, scheduled, moved or rolled back after it; do it again as soon "
+                "as servers run: until then what that took back counts as before"
+            )
+        else:
+            print(f"MISSING: {count} × {kind}: about what is not in the backup; look again when it has come back")
     if lost_since is not None:
         print(
             f"LOST, and on record: whatever else was withdrawn, withheld, revoked or suspended since {iso(lost_since)}"

@@ -106,6 +106,7 @@ async def decide_after(site: Site, serial: str, ids: Mapping[str, str]) -> None:
     await consent_service_pb2_grpc.ConsentServiceStub(site.channel("H2", "emr")).PutDirective(put, timeout=10)
     hide = patient_service_pb2.WithholdReportRequest(report_id=ids["hidden"], reason="tubes were mixed up")
     await site.patients().WithholdReport(hide, timeout=10)
+    await site.load({"institutions.csv": FILES["institutions.csv"].replace("民营医院", "民营二院")})
     suspend = catalog_service_pb2.SuspendInstitutionRequest(code="T1", scope="SUSPENSION_SCOPE_ACCESS", reason="x")
     await site.catalog().SuspendInstitution(suspend, timeout=10)
     certificates = certificate_service_pb2_grpc.CertificateServiceStub(site.channel("registry", "admin"))
@@ -149,6 +150,7 @@ async def test_what_must_hold_holds_after_a_loss(desk: Desk, material: Material)
     assert settled.exit_code == 0
     for replayed in ("2 × withdrawal", "1 × directive", "1 × report_hidden", "1 × certificate", "1 × institution"):
         assert f"replayed: {replayed}" in settled.output
+    assert "MISSING: 1 × rules" in settled.output, "files hold what they say"
 
     site = await start_site(material, desk.url, HUTONG_LEDGER_EXPORT=export)
     try:

@@ -206,6 +206,21 @@ def test_what_is_there_is_not_overwritten_unasked(desk: Desk) -> None:
     assert desk.run("audit", "verify", "--against", str(desk.directory / "export")).exit_code == 0
 
 
+def test_what_a_lost_file_left_beside_it_does_not_get_into_the_restored_one(desk: Desk) -> None:
+    lost, place = desk.directory / "lost.db", desk.directory / "hutong.db"
+    shutil.copyfile(desk.directory / "backup" / "hutong.db", lost)
+    with closing(sqlite3.connect(lost)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        with database:
+            database.execute("UPDATE report SET institution = 'H2'")
+        shutil.copyfile(f"{lost}-wal", f"{place}-wal")
+    code, said = put_back(desk)
+    assert (code, "moved aside" in said) == (0, True)
+    with closing(sqlite3.connect(place)) as database:
+        assert database.execute("SELECT DISTINCT institution FROM report").fetchall() == [("H1",)]
+    assert desk.run("audit", "verify").exit_code == 0
+
+
 def test_keys_are_backed_up_apart(desk: Desk) -> None:
     keys = desk.directory / "keys"
     for other in (keys, keys / "below"):

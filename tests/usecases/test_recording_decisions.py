@@ -13,6 +13,7 @@ from hutong_server.domain.notice import How, NoticeKind
 from hutong_server.domain.prices import Price
 from hutong_server.domain.recognition import ConsentBasis, ConsentRule, Dates, Policy, RepeatGround
 from hutong_server.domain.report import Issue, Report, Severity
+from hutong_server.domain.restored import Unresumed
 from hutong_server.domain.reuse import NotReusable
 from hutong_server.store.base import AccessRecord
 from hutong_server.store.base_notices import NoticeFilter
@@ -309,6 +310,18 @@ def test_a_visit_without_authorisation_decides_and_is_shown_nothing(ward: Regist
     card = Context("dr", "visit", "treatment", authorization="card_read")
     assert record(ward, given(chart), context=card)[0].cited is not None
     assert leaves(ward)[-1].consent_basis == "visit_authorization:card_read"
+
+
+def test_nothing_is_cited_that_may_have_changed_unheard_since_a_restore(ward: Registry) -> None:
+    _, chart = offered(ward)
+    book = ward.publisher.book
+    for lost in (Unresumed(everything=True), Unresumed(institutions=frozenset({"H1"}))):
+        ward.publisher = replace(ward.publisher, book=book.after_restore(lost))
+        [answer] = record(ward, given(chart))
+        assert (answer.outcome in (RECORDED, ALREADY), answer.cited) == (True, None)
+    # Its feed has gone on.
+    ward.publisher = replace(ward.publisher, book=book.after_restore(Unresumed(institutions=frozenset({"H3"}))))
+    assert record(ward, given(chart))[0].cited is not None
 
 
 def test_in_an_emergency_what_is_withheld_is_cited_and_reviewed(ward: Registry) -> None:

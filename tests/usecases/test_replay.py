@@ -10,7 +10,7 @@ import pytest
 from hutong_server.domain.caller import Role
 from hutong_server.domain.consent import Effect, Scope
 from hutong_server.store.base import ToldAct, Writer
-from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken, Issued
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.checkpoint import CheckpointKey
 from hutong_server.trust.ledger import MerkleLedger
@@ -22,6 +22,7 @@ from hutong_server.usecases.acts import certificate
 from hutong_server.usecases.asking import Context, PatientQuery
 from hutong_server.usecases.certificates import revoke
 from hutong_server.usecases.consent import Told, Wanted, put_directive, revoke_directive
+from hutong_server.usecases.enroll import enroll, weigh_token
 from hutong_server.usecases.institutions import Scope as Suspension
 from hutong_server.usecases.institutions import admin_access, put_institution, suspend_institution
 from hutong_server.usecases.publish import Publisher
@@ -212,6 +213,24 @@ def test_what_was_revoked_stays_revoked_and_what_was_suspended_is_as_it_was_last
     assert found is not None
     assert found.revoked_because == "stolen"
     assert older.store.read(lambda reader: reader.institution("H1")) == replace(known, access_suspended=True)
+    older.store.close()
+
+
+def test_a_token_that_was_spent_after_the_backup_is_not_good_again(world: World) -> None:
+    token = EnrollmentToken(b"t" * 32, b"e" * 16, "registry", "admin", "somebody", NOW, NOW + DAY, needs_approval=False)
+    world.now.store.submit(lambda writer: writer.put_enrollment_token(token)).result(30)
+    world.back_up()
+    issued = Issued(b"", "0b", "cd" * 32, "", NOW, NOW + DAY)
+    job = enroll(token.token_hash, "ef" * 32, issued, ("registry", "admin"), 0, NOW, "r")
+    assert not world.now.store.submit(job).result(30).refused
+    older = world.put_back()
+
+    def refused() -> str:
+        return older.store.read(lambda reader: weigh_token(reader, token.token_hash, "ef" * 32, NOW)).refused
+
+    assert not refused()
+    assert again(world, older).done == {"certificate": 1, "enrollment": 1}
+    assert refused() == "token_used"
     older.store.close()
 
 

@@ -11,7 +11,7 @@ from hutong_server.domain.consent import Directive
 from hutong_server.domain.person import Demographics
 from hutong_server.domain.recognition import Institution
 from hutong_server.store.base import Act, Identity, PatientStep, PatientToken
-from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken
 from hutong_server.usecases.publish_whose import Prepared
 
 WITHDRAWAL = "withdrawal"
@@ -20,6 +20,8 @@ DIRECTIVE = "directive"
 CERTIFICATE = "certificate"
 INSTITUTION = "institution"
 PATIENT_STEPS = "patient_steps"
+ENROLLMENT = "enrollment"
+RULES = "rules"
 
 
 def withdrawal(of: Prepared) -> Act:
@@ -56,3 +58,13 @@ def institution(known: Institution) -> Act:
 def patient_steps(steps: Iterable[PatientStep]) -> Act:
     """Steps by which an administrator joined or parted records, in the order in which they were kept."""
     return Act(PATIENT_STEPS, tuple(astuple(each) for each in steps))
+
+
+def rules(outcome: str) -> Act:
+    """That rules were imported, scheduled, moved or rolled back. What they say is not told: files hold it."""
+    return Act(RULES, (outcome,))
+
+
+def token_spent(token: EnrollmentToken) -> Act:
+    """A token that was exchanged for a certificate: it must not be good again."""
+    return Act(ENROLLMENT, astuple(token))

@@ -23,9 +23,11 @@ class Cited:
 
 
 def cite(decision: Decision, passed: Passed, book: RuleBook) -> Cited | None:
-    """None when the report does not exist for the caller, was withdrawn, or has no result of the item any more."""
+    """None when the report does not exist for the caller, was withdrawn, may have changed unheard since a restore, or
+    has no result of the item any more.
+    """
     row = next((each for each in passed.rows if each.report_id == decision.report_id), None)
-    if row is None or row.withdrawn:
+    if row is None or row.withdrawn or book.unresumed.holds(row.institution):
         return None
     of_item = [
         each

@@ -12,7 +12,7 @@ from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import AccessRecord, Act, Reader, Writer
 from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken, Issued
-from hutong_server.usecases.acts import certificate
+from hutong_server.usecases.acts import certificate, token_spent
 from hutong_server.usecases.certificates import admission
 
 KEPT = 30 * 24 * 3600 * 1000
@@ -84,8 +84,9 @@ def enroll(
             writer.record(_record("Enroll", weighed, now, request_id))
             return weighed
         kept = _keep(writer, issued, weighed, grace, now)
-        writer.put_enrollment_token(replace(token, key_fingerprint=key_fingerprint, used_at=now, serial=issued.serial))
-        writer.record(_record("Enroll", weighed, now, request_id, issued=issued), kept)
+        spent = replace(token, key_fingerprint=key_fingerprint, used_at=now, serial=issued.serial)
+        writer.put_enrollment_token(spent)
+        writer.record(_record("Enroll", weighed, now, request_id, issued=issued), kept, token_spent(spent))
         return weighed
 
     return job

@@ -8,6 +8,7 @@ from hutong_server.domain.caller import Caller
 from hutong_server.domain.recognition import Institution
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import CatalogDiff, CatalogImport, CatalogRow, Reader, Writer
+from hutong_server.usecases.acts import rules
 from hutong_server.usecases.institutions import admin_access
 
 Check = Callable[[CatalogImport, Sequence[CatalogRow], Sequence[Institution]], None]
@@ -59,7 +60,8 @@ def import_catalog(command: ImportCatalog, check: Check, compare: Compare) -> Ca
         writer.lock([LOCK])
         done = apply_import(command, writer, check, compare)
         outcome = f"changes:{len(done.changes)}"
-        writer.record(admin_access("ImportCatalog", command.caller, outcome, command.now, command.request_id))
+        told = (rules(outcome),) if done.changes else ()
+        writer.record(admin_access("ImportCatalog", command.caller, outcome, command.now, command.request_id), *told)
         return done
 
     return job

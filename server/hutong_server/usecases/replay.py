@@ -24,7 +24,7 @@ from hutong_server.store.base import (
     ToldAct,
     Writer,
 )
-from hutong_server.store.base_certificates import CertificateRow
+from hutong_server.store.base_certificates import CertificateRow, EnrollmentToken
 from hutong_server.usecases import acts
 from hutong_server.usecases.patient_index import new_key, place
 from hutong_server.usecases.patients import keep_step
@@ -170,6 +170,13 @@ def _certificate(writer: Writer, content: tuple[Any, ...], _: Replay, record: Ac
     return record
 
 
+def _enrollment_token(writer: Writer, content: tuple[Any, ...], _: Replay, record: AccessRecord) -> AccessRecord:
+    token = EnrollmentToken(*content)
+    writer.lock((token.token_hash,))
+    writer.put_enrollment_token(token)
+    return record
+
+
 def _institution(writer: Writer, content: tuple[Any, ...], by: Replay, record: AccessRecord) -> AccessRecord:
     code, name, tier, *rest = content
     wanted = Institution(code, name, Tier(tier), *rest)
@@ -186,6 +193,11 @@ def _patient_steps(writer: Writer, content: tuple[Any, ...], by: Replay, record:
     return record
 
 
+def _rules(_: Writer, __: tuple[Any, ...], ___: Replay, ____: AccessRecord) -> AccessRecord:
+    # Imported again by whoever has the files: nothing is known here of what they say.
+    raise _NotThere
+
+
 KINDS = {
     acts.WITHDRAWAL: _withdrawal,
     acts.REPORT_HIDDEN: _report_hidden,
@@ -193,5 +205,7 @@ KINDS = {
     acts.CERTIFICATE: _certificate,
     acts.INSTITUTION: _institution,
     acts.PATIENT_STEPS: _patient_steps,
+    acts.ENROLLMENT: _enrollment_token,
+    acts.RULES: _rules,
 }
 """How each kind is done again."""

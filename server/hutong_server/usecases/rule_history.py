@@ -14,7 +14,7 @@ from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.canonical import institution_entry, institution_of
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Instant
-from hutong_server.store.base import CatalogDiff, Reader, Writer
+from hutong_server.store.base import Act, CatalogDiff, Reader, Writer
 from hutong_server.store.base_catalog import (
     CANCELLED,
     DONE,
@@ -24,6 +24,7 @@ from hutong_server.store.base_catalog import (
     HistoryPosition,
     PendingImport,
 )
+from hutong_server.usecases.acts import rules
 from hutong_server.usecases.import_catalog import (
     INSTITUTION,
     LOCK,
@@ -108,7 +109,8 @@ def schedule_import(
             )
             writer.put_pending(made, command.imported)
         outcome = f"waits:{pending_id.hex()}"
-        writer.record(admin_access("ImportCatalog", command.caller, outcome, command.now, command.request_id))
+        told = () if pending_id in waiting else (rules(outcome),)
+        writer.record(admin_access("ImportCatalog", command.caller, outcome, command.now, command.request_id), *told)
         return replace(shown, pending_id=pending_id)
 
     return job
@@ -150,11 +152,13 @@ def move_pending(command: MovePending, check: Check, compare: Compare) -> Callab
             act = ImportCatalog(content, caller, command.now, command.comment or known.comment, command.request_id)
             done = apply_import(act, writer, check, compare)
             moved, outcome = _applied(known, done, command.now), f"applied:{done.version}"
+        outcome = f"{outcome}:{known.pending_id.hex()}"
+        told: tuple[Act, ...] = ()
         if moved != known:
             moved = replace(moved, changed_at=command.now)
             writer.put_pending(moved)
-        outcome = f"{outcome}:{known.pending_id.hex()}"
-        writer.record(admin_access("ActivateCatalog", caller, outcome, command.now, command.request_id))
+            told = (rules(outcome),)
+        writer.record(admin_access("ActivateCatalog", caller, outcome, command.now, command.request_id), *told)
         return moved
 
     return job
@@ -266,7 +270,8 @@ def roll_back(command: RollBack) -> Callable[[Writer], Imported]:
             comment = f"as version {command.to_version}: {command.comment}"
             version = apply_changes(writer, shown.changes, stated, command.now, by, comment)
         outcome = f"to:{command.to_version}:changes:{len(shown.changes)}"
-        writer.record(admin_access("RollBackCatalog", command.caller, outcome, command.now, command.request_id))
+        told = (rules(outcome),) if shown.changes else ()
+        writer.record(admin_access("RollBackCatalog", command.caller, outcome, command.now, command.request_id), *told)
         return replace(shown, version=version)
 
     return job

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hutong_server.store import bounded, transaction
 from hutong_server.store.base import StoreUnavailable, Writer
 from hutong_server.store.sessions import Timeouts
 from hutong_server.store.sql_store import SqlStore, open_store
+from hutong_server.store.statements import Statement
 from hutong_server.trust.sealing import AesGcmSealer
+from sqlalchemy import text
 
 from tests.conftest import MakeStoreUrl
 from tests.postgresql import PostgresqlServer
@@ -42,6 +45,19 @@ def test_a_statement_is_ended_and_the_store_goes_on(store: SqlStore) -> None:
         store.read(lambda reader: reader.command("SELECT pg_sleep(20)"))  # type: ignore[attr-defined]
     assert time.monotonic() - began < 10
     store.read(lambda reader: reader.ping())
+
+
+def test_what_is_many_statements_may_take_longer_than_one(
+    url: str, sealer: AesGcmSealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "GRACE", 0.1)
+    monkeypatch.setattr(transaction, "_AT_ONCE", 5)
+    sleep = Statement(text("SELECT pg_sleep(:seconds)"))
+    many = [{"seconds": 0.01}] * 80
+    store = open_store(url, sealer, lanes=1, timeouts=Timeouts(statement=500, lock=150, idle=5000))
+    write(store, lambda writer: writer.run_many(sleep, many))  # type: ignore[attr-defined]
+    assert len(store.read(lambda reader: reader.rows_of_many(sleep, many))) == 80  # type: ignore[attr-defined]
+    store.close()
 
 
 def test_a_wait_for_a_lock_is_ended_before_a_statement(store: SqlStore, url: str, postgresql: PostgresqlServer) -> None:

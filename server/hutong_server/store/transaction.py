@@ -27,6 +27,10 @@ Row = tuple[Any, ...]
 CHUNK = 100
 """Values in one IN list at most, so that there are few texts."""
 
+_AT_ONCE = 1000
+"""Runs of one statement in one round trip at most: an answer is waited for only so long (bounded.py), and an import of
+a province's codes takes longer than any statement may."""
+
 _LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) AS k"
 _TRY_LOCK = "SELECT bool_and(pg_try_advisory_xact_lock(k)) FROM unnest(%s::bigint[]) AS k"
 
@@ -103,20 +107,23 @@ class Transaction:
         compiled = statement.on(self.database)
         if len(many) == 1:
             self._execute(compiled.text, compiled.values(many[0]))
-        elif many:
-            self._execute_many(compiled.text, [compiled.values(values) for values in many])
+            return
+        for start in range(0, len(many), _AT_ONCE):
+            part = many[start : start + _AT_ONCE]
+            self._execute_many(compiled.text, [compiled.values(values) for values in part])
 
     def rows_of_many(self, statement: Statement, many: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """All rows that one statement gives, run once for each of `many`; on PostgreSQL in one round trip."""
+        """All rows that one statement gives, run once for each of `many`; on PostgreSQL in few round trips."""
         compiled = statement.on(self.database)
         values = [compiled.values(each) for each in many]
         if self.database == "sqlite" or len(many) < 2:
             return [row for each in values for row in self._execute(compiled.text, each).fetchall()]
         cursor = self.connection.cursor(binary=True)
-        cursor.executemany(compiled.text, values, returning=True)
         found: list[Row] = []
-        for each in cursor.results():
-            found += each.fetchall()
+        for start in range(0, len(values), _AT_ONCE):
+            cursor.executemany(compiled.text, values[start : start + _AT_ONCE], returning=True)
+            for each in cursor.results():
+                found += each.fetchall()
         return found
 
     def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:

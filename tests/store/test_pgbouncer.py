@@ -74,6 +74,32 @@ def test_what_a_transaction_is_set_to_ends_with_it(store: SqlStore, store_url: s
     assert {tuple(row[:3]) for (row,) in found} == {("0", "0", "0")}
 
 
+def test_what_others_left_in_a_session_weakens_no_commit(
+    store_url: str, sealer: AesGcmSealer, pgbouncer: Pgbouncer
+) -> None:
+    store = open_store(store_url, sealer, lanes=1)
+    conninfo = pgbouncer.conninfo(PostgresqlServer.database(store_url))
+    durable = "SELECT current_setting('synchronous_commit')"
+
+    def found() -> str:
+        return write(store, lambda writer: str(writer.command(durable)[0][0]))  # type: ignore[attr-defined]
+
+    assert found() == "on"
+
+    def left(value: str) -> set[str]:
+        with ThreadPoolExecutor(6) as threads:
+            set_ = f"SELECT set_config('synchronous_commit', '{value}', false), pg_sleep(0.05)"
+            return {row[0] for (row,) in threads.map(lambda _: asked(conninfo, set_), range(12))}
+
+    try:
+        assert left("off") == {"off"}
+        assert asked(conninfo, durable) == [("off",)]
+        assert {found() for _ in range(6)} == {"on"}
+    finally:
+        left("on")
+        store.close()
+
+
 def test_a_statement_that_takes_too_long_is_ended(store: SqlStore) -> None:
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match="QueryCanceled"):

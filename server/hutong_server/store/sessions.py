@@ -99,9 +99,11 @@ def begin(connection: Any, timeouts: Timeouts, prepared: Prepared = "auto", *, s
         connection.execute(_SET, timeouts.as_texts)
         return Session("", distributed, standby)
     statement, lock, idle = timeouts.as_texts
+    # Others may have left less in the session that a transaction is given.
+    durable = "" if standby else f"; SET LOCAL synchronous_commit = {settings['synchronous_commit']}"
     return Session(
         f"; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}"
-        f"; SET LOCAL idle_in_transaction_session_timeout = {idle}",
+        f"; SET LOCAL idle_in_transaction_session_timeout = {idle}{durable}",
         distributed,
         standby,
     )

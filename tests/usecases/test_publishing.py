@@ -193,6 +193,17 @@ def test_validate_only_keeps_nothing(registry: Registry) -> None:
     assert registry.chart(report()).outcome is Asked.NONE
 
 
+def test_a_check_tells_nothing_of_whom_the_registry_knows(registry: Registry) -> None:
+    registry.publish(report("R1", name="测试一", birth="2026-05-01"))
+    registry.publish(report("R2", name="测试二", birth="2026-05-01"))
+    # In earnest it agrees with both, and is held: that both are known is for nobody to find out without a trace.
+    asked = report("R3", name="", birth="2026-05-01")
+    with pytest.raises(Exception) as caught:  # noqa: PT011  the rollback carries the answer
+        registry.publish(asked, institution="H3", validate_only=True)
+    assert [(each.outcome, each.issues) for each in checked(caught.value) or ()] == [(Outcome.ACCEPTED, ())]
+    assert registry.publish(asked, institution="H3")[0].outcome is Outcome.HELD
+
+
 def test_twenty_concurrent_publishes_of_one_report_make_one(registry: Registry) -> None:
     with ThreadPoolExecutor(20) as pool:
         published = [each[0] for each in pool.map(lambda _: registry.publish(report()), range(20))]

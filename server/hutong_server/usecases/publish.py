@@ -3,6 +3,7 @@
 A publish is one write job: durable before it is acknowledged, everything or nothing. It may run twice (see store.base).
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -114,15 +115,20 @@ def _taken_back(prepared: Sequence[Prepared | Refusal], published: Sequence[Publ
 
 def publish(command: PublishDocument, publisher: Publisher) -> PublishJob:
     """Prepares the job: who issued, performed and read each report, whose it says it is, and its rows."""
-    return PublishJob(
-        command=command,
-        prepared=tuple(
-            each
-            if isinstance(each, Refusal)
-            else prepare(each, command.caller, command.received, publisher.book, publisher.tokens, publisher.wire)
-            for each in command.readings
-        ),
+    prepared = tuple(
+        each
+        if isinstance(each, Refusal)
+        else prepare(each, command.caller, command.received, publisher.book, publisher.tokens, publisher.wire)
+        for each in command.readings
     )
+    return PublishJob(command, tuple(map(_of_nobody, prepared)) if command.validate_only else prepared)
+
+
+def _of_nobody(each: Prepared | Refusal) -> Prepared | Refusal:
+    """As of a patient whom nobody knows: else a check would tell who is known, and its record does not name whom."""
+    if isinstance(each, Refusal):
+        return each
+    return replace(each, tokens=tuple(secrets.token_bytes(16) for _ in each.tokens))
 
 
 def checked(error: BaseException) -> tuple[Published, ...] | None:

@@ -1,5 +1,6 @@
 """Housekeeping forgets what is past its time, and nothing that still matters to anybody."""
 
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from hutong_server.store.base_certificates import CertificateRow, EnrollmentToke
 from hutong_server.store.base_unmapped import UnmappedRow
 from hutong_server.store.prompts import access_records
 from hutong_server.usecases import notices, statistics_counting
-from hutong_server.usecases.housekeeping import METHOD, Keep
+from hutong_server.usecases.housekeeping import METHOD, Keep, horizons
 from hutong_server.usecases.statistics import Grouping
 
 from tests.building import DAY, NOW, report, withdrawal
@@ -120,6 +121,33 @@ def test_a_prompt_that_was_opened_stays_and_one_answered_for_several_records_goe
 
 def do_put(store: Store, prompt: Any) -> None:
     store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
+
+
+def test_who_decides_while_a_prompt_goes_is_waited_for(store: Store) -> None:
+    prompt = offer(b"1" * 16, FIRST + 10 * DAY, "H1", {"K": ("H2", b"a" * 16)})
+    do_put(store, prompt)
+    counting(store).count()
+    counted_by(store, now() + 2 * YEAR)
+    begun, gone = threading.Event(), threading.Event()
+
+    def late(writer: Any) -> None:
+        writer.lock({prompt.prompt_id})
+        begun.set()
+        # As long as it takes to forget the prompt meanwhile, if that is possible.
+        gone.wait(0.3)
+        writer.put_decision(decide(prompt, "K", "recognized", prompt.at))
+
+    deciding = store.submit(late)
+    assert begun.wait(10)
+    retain(store, BOOK, KEEP, now() + 2 * YEAR)
+    gone.set()
+    deciding.result(30)
+    assert store.read(lambda reader: reader.prompts(prompt.prompt_id))
+
+
+def test_what_was_opened_stays_as_long_as_the_prompts_that_it_is_counted_by() -> None:
+    found = horizons(replace(KEEP, prompts=6000), NOW, NOW - 6100 * DAY)
+    assert found["reliances"] == found["prompts"] == NOW - 6100 * DAY
 
 
 def test_days_whose_raw_rows_are_there_are_still_counted_anew(store: Store) -> None:

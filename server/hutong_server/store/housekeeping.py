@@ -90,7 +90,7 @@ def _kept(tx: Transaction, what: str, before: Instant, places: Sequence[Place]) 
     What somebody relied or decided on stays with what it was offered by, and with what happened to it on screen. A
     prompt that was answered for several records of a patient counts for the day of the first: all its rows, or none.
     """
-    if what not in ("prompts", "events"):
+    if what not in _OF_PROMPTS:
         return set()
     ids = list({place[_PROMPT_ID] for place in places})
     answered = tx.rows_over(_ANSWERED, ids)
@@ -100,6 +100,7 @@ def _kept(tx: Transaction, what: str, before: Instant, places: Sequence[Place]) 
     return kept | {prompt_id for asked in (_DECIDED, _RELIED) for (prompt_id,) in tx.rows_over(asked, ids)}
 
 
+_OF_PROMPTS = ("prompts", "events")
 _PROMPT_ID = 2
 """Where a prompt's id stands in a place of both."""
 
@@ -133,7 +134,7 @@ _STATEMENTS = {what: _statements(_RULES[what]) for what in FORGETTABLE}
 
 def old_count(tx: Transaction, what: str, before: Instant) -> int:
     """See HousekeepingReader."""
-    if what not in ("prompts", "events"):
+    if what not in _OF_PROMPTS:
         row = tx.row(_STATEMENTS[what].count, before=_RULES[what].bound(before))
         return int(row[0]) if row else 0
     count = 0
@@ -158,8 +159,10 @@ def forget(tx: Transaction, what: str, before: Instant, places: Sequence[Place])
     """See HousekeepingWriter."""
     rule = _RULES[what]
     names = [column.name for column in rule.table.primary_key]
-    # Two that remove the same rows would wait for each other.
-    tx.lock((b"housekeeping",))
+    # Two that remove the same rows would wait for each other. Who decides on a prompt, or tells what became of it on
+    # screen, holds its lock: it is seen below, or finds no prompt.
+    ids = {bytes(place[_PROMPT_ID]) for place in places} if what in _OF_PROMPTS else set()  # type: ignore[call-overload]
+    tx.lock((b"housekeeping", *ids))
     kept = _kept(tx, what, before, places)
     gone = [place for place in places if not kept or place[_PROMPT_ID] not in kept]
     keys = [place[1:] if rule.by_age else place for place in gone]

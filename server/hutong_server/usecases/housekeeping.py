@@ -31,7 +31,7 @@ class Keep:
     records: int
     """Everything else: codes that lead nowhere, counts of intake, imports that were called off, spent tokens."""
     renewal_grace: float
-    """How long an ended certificate can still be renewed: it is listed until `records` after that."""
+    """How long an ended certificate can still be renewed: it is listed until `records` after that, at most."""
 
 
 def horizons(keep: Keep, now: Instant, months: Instant) -> dict[str, Instant]:
@@ -44,7 +44,8 @@ def horizons(keep: Keep, now: Instant, months: Instant) -> dict[str, Instant]:
     found = {
         "prompts": min(months, ago(keep.prompts)),
         "events": min(months, ago(keep.prompts)),
-        "reliances": ago(keep.reliances),
+        # What was opened out of prompts is counted from these.
+        "reliances": min(months, ago(keep.reliances)),
         "notices": ago(keep.notices),
         "certificates": ended,
         "tokens": ended,

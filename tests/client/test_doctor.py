@@ -10,10 +10,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -230,11 +232,16 @@ def forwarding(target: str, host: str) -> Iterator[int]:
 def test_through_a_proxy(ca: Path, registry: RegistryProcess) -> None:
     pair = registry.authority.client("H2", "emr")
     asked: list[str] = []
+    login = "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ="  # user:secret
 
     def proxy(taken: socket.socket) -> None:
         said = b""
         while b"\r\n\r\n" not in said:
             said += taken.recv(1024)
+        if login not in said.decode():
+            with taken:
+                taken.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            return
         asked.append(said.split(b"\r\n")[0].decode())
         taken.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         _between(taken, registry.address)
@@ -252,6 +259,11 @@ def test_through_a_proxy(ca: Path, registry: RegistryProcess) -> None:
             == {}
         )
         assert len(asked) == before
+
+    # Ranges of addresses, as hospitals except their own network: gRPC goes straight, and so does this.
+    number = registry.address.replace("localhost", "127.0.0.1")
+    ranges, unused = "10.0.0.0/8,127.0.0.0/8", "http://no-such-proxy.invalid:8080"
+    assert states(examine(number, ca, pair, https_proxy=unused, no_proxy=ranges)) == {}
 
     # What gRPC cannot use as a proxy it does not take.
     assert states(examine(registry.address, ca, pair, https_proxy="socks5://127.0.0.1:1")) == {}
@@ -293,6 +305,18 @@ def test_what_is_no_registry(ca: Path, registry: RegistryProcess) -> None:
         with taken:
             taken.recv(1024)
             taken.sendall(b"SSH-2.0-nothing of ours\r\n")
+
+    # As the port for enrollment does: gRPC, and none of the calls.
+    other = grpc.server(ThreadPoolExecutor(1))
+    pairs = [(key.read_bytes(), server.read_bytes())]
+    port = other.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials(pairs))
+    other.start()
+    try:
+        found = examine(f"localhost:{port}", ca, pair, status=1)
+    finally:
+        other.stop(None).wait()
+    assert states(found) == {"health": "wrong"}
+    assert "not the port for calls" in found["health"]["text"]
 
     with serving(plain) as port:
         assert "no TLS comes about" in examine(f"localhost:{port}", ca, pair, status=1)["tls"]["text"]

@@ -19,7 +19,7 @@ from hutong_client.cli.findings import Finding, ok, skipped, warning, wrong
 from hutong_client.cli.labels import hint, reason_label
 from hutong_client.cli.language import LANGUAGE, say
 from hutong_client.clients import HutongClient
-from hutong_client.errors import HutongCallError
+from hutong_client.errors import HutongCallError, MethodUnknown
 from hutong_client.queries import RESIDENT_NUMBER, call_context, patient_query
 
 ROUNDS = 10
@@ -75,6 +75,13 @@ async def look_at_health(health: Health) -> Finding:
     """The first call."""
     try:
         serving = await health.serving()
+    except MethodUnknown:
+        text = say("对方说 gRPC，但不是接受调用的端口", "it speaks gRPC, and is not the port for calls")
+        mend = say(
+            "核对 --registry 的端口：证书申领与续期用的是另一个端口。",
+            "Check the port in --registry: the one at which certificates are made and renewed is another.",
+        )
+        return wrong("health", text, mend)
     except HutongCallError as error:
         return failed("health", error)
     if serving:

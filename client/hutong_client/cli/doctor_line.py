@@ -1,11 +1,13 @@
 """What `hutong doctor` sees on the way to the registry: proxy, name, port, TLS, HTTP/2. Nothing of a call yet."""
 
+import ipaddress
 import os
 import socket
 import ssl
-from dataclasses import dataclass
+from base64 import b64encode
+from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -37,6 +39,8 @@ class Place:
     port: int
     timeout: float = TIMEOUT
     """Seconds for each step."""
+    credentials: str = field(default="", repr=False)
+    """Of a proxy: "name:password", for it alone. Shown nowhere."""
 
     @classmethod
     def of(cls, text: str, timeout: float) -> "Place | None":
@@ -52,22 +56,31 @@ class Place:
 
 def proxy_of(host: str) -> Place | None:
     """The HTTP proxy that gRPC takes for a host: grpc_proxy, else https_proxy, else http_proxy, unless no_grpc_proxy or
-    no_proxy names the host's end. Only names in lower case count for gRPC.
+    no_proxy names the host's end, or the range of its address. Only names in lower case count for gRPC.
     """
     named = next(filter(None, (os.environ.get(name) for name in ("grpc_proxy", "https_proxy", "http_proxy"))), "")
     # gRPC reads small letters only.
     excepted = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112
     ends = [each.strip().lower() for each in excepted.split(",") if each.strip()]
-    if not named or any(host.lower().endswith(each) for each in ends):
+    if not named or any(host.lower().endswith(each) or _within(host, each) for each in ends):
         return None
-    # The name and password that may stand in it are neither used nor shown.
     try:
         url = urlsplit(named if "//" in named else f"http://{named}")
-        found = Place(url.hostname or "", url.port or 80)
+        # gRPC logs in with the name and password that may stand in it, too.
+        credentials = unquote(url.netloc.rpartition("@")[0])
+        found = Place(url.hostname or "", url.port or 80, credentials=credentials)
     except ValueError:
         return None
     # gRPC knows no other kind, and goes its way without.
     return found if found.host and url.scheme == "http" else None
+
+
+def _within(host: str, addresses: str) -> bool:
+    """Whether a host that is given by its address is of a range such as 10.0.0.0/8."""
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(addresses, strict=False)
+    except ValueError:
+        return False
 
 
 def look_at_proxy(place: Place) -> list[Finding]:
@@ -311,7 +324,9 @@ def _connect(place: Place) -> socket.socket:
         return socket.create_connection((place.host, place.port), place.timeout)
     opened = socket.create_connection((through.host, through.port), place.timeout)
     try:
-        opened.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode())
+        login = f"Proxy-Authorization: Basic {b64encode(through.credentials.encode()).decode()}\r\n"
+        head = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login if through.credentials else ''}\r\n"
+        opened.sendall(head.encode())
         said = b""
         while b"\r\n\r\n" not in said and len(said) < 8192:
             more = opened.recv(1024)

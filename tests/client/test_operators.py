@@ -155,7 +155,11 @@ def test_the_longest_silent_feed_leads_and_a_small_screen_is_not_overrun() -> No
     made.received.labels("NEW").set(0)
     for number in range(30):
         made.call(f"Method{number:02}", 0.05)
-    seen = [source(made.page(0), made.page(10))]
+    for number in range(5):
+        made.refused.labels(f"REASON_{number}").inc()
+    # One that is away takes a line of the head.
+    seen = [source(made.page(0), made.page(10)), source()]
+    seen[1].take(NoPage("no answer in time"))
     found = reading(seen)
     assert found is not None
     assert [feed.institution for feed in found.feeds[:3]] == ["F30", "F20", "F59"]

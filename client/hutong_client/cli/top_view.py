@@ -15,6 +15,8 @@ from hutong_client.figures import Feed, Rate, Reading, Source
 
 _BETWEEN = 5
 """Lines that are neither of the head nor rows: two that are empty, names of columns, how many feeds there are."""
+_WORD = 10
+"""Columns that a line may lose at its end, because words are not broken."""
 _WIDE = 90
 """Columns from which two tables stand side by side."""
 _FEED_WIDTH = 46
@@ -43,10 +45,12 @@ def dashboard(
     if found is None:
         return Group(*head)
     # Half of what is left below the head, and for feeds what the other half does not need.
-    left = max(6, height - _BETWEEN - sum(1 + line.cell_len // width for line in head))
+    left = max(6, height - _BETWEEN - sum(1 + line.cell_len // max(1, width - _WORD) for line in head))
     rows = left // 2
     if width < _WIDE:
-        rows = max(2, (left - _BETWEEN) // 3)
+        # Names of columns once more, and an empty line.
+        left = max(6, left - 2)
+        rows = max(2, left // 3)
         tables: RenderableType = Group(_methods(found, rows, zh), Text(""), _errors(found.errors, rows, language))
         left -= rows
     else:
@@ -145,12 +149,12 @@ def _methods(found: Reading, rows: int, zh: bool) -> Table:
 def _errors(errors: Sequence[Rate], rows: int, language: Language) -> Table:
     zh = language == "zh"
     shown = _table("错误" if zh else "Errors", "/s", "启动以来" if zh else "since start", numbers=(1, 2))
-    for each in errors[:rows]:
+    listed = errors if len(errors) <= rows else errors[: rows - 1]
+    for each in listed:
         style = "red" if each.per_second else "dim"
         label = reason_label(each.name, language) if zh else each.name
         shown.add_row(cell(label, style), f"{each.per_second:.1f}", f"{each.ever:.0f}")
-    if len(errors) > rows:
-        more = len(errors) - rows
+    if more := len(errors) - len(listed):
         shown.add_row(cell(f"另有 {more} 种" if zh else f"{more} more kinds", "dim"), "", "")
     if not errors:
         shown.add_row(cell("没有" if zh else "none", "dim"), "", "")

@@ -254,7 +254,12 @@ def test_a_citys_institutions_are_imported_in_one_go_with_a_report(watched: Regi
 def test_an_institution_is_shown_at_a_glance_to_whom_it_concerns(watched: RegistryProcess) -> None:
     run = make_cli(watched)
     show = ("admin", "institution", "show", "H1")
-    found = json.loads(run(*show, "--json", institution="H1").stdout)
+    # What came in is written down once a second.
+    for _ in range(20):
+        found = json.loads(run(*show, "--json", institution="H1").stdout)
+        if found["intake"]["reports"] != "0":
+            break
+        time.sleep(0.5)
     assert found["institution"]["reports"] == "1"
     assert (found["intake"]["reports"], found["intake"]["late"]) == ("1", "1")
     assert [each["field"] for each in found["intake"]["issues"]] == ["performer"]

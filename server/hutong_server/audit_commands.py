@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from hutong_server.opening import now, opened, opened_ledger
+from hutong_server.opening import LONGEST_MS, now, opened, opened_ledger
 from hutong_server.refusing import refuse, settings_or_refuse
 from hutong_server.settings import Settings
 
@@ -28,7 +28,6 @@ audit = typer.Typer(
     help="The access ledger: an append-only Merkle log for each committing thread, and a root log over them.",
 )
 _DAY = 24 * 3600 * 1000
-_TIMEOUT_MS = 600_000
 _WRONG = 2
 """Exit status where nothing could be looked at; 1 is a fault that was found."""
 
@@ -267,7 +266,7 @@ def _look_both(store: "SqlStore", job: "Callable[[SqlLedgerView, IndexView], T]"
 
 
 def _opened(settings: Settings) -> "AbstractContextManager[tuple[SqlStore, KeyRing]]":
-    return opened(settings, timeout_ms=_TIMEOUT_MS, ledger=opened_ledger(settings, _WRONG), status=_WRONG)
+    return opened(settings, timeout_ms=LONGEST_MS, ledger=opened_ledger(settings, _WRONG), status=_WRONG)
 
 
 def _key(settings: Settings) -> "CheckpointKey":

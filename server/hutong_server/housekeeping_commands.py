@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong_server.opening import now, opened, opened_ledger
+from hutong_server.opening import LONGEST_MS, now, opened, opened_ledger
 from hutong_server.refusing import refuse, settings_or_refuse
 from hutong_server.settings import Settings
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from hutong_server.store.sql_store import SqlStore
     from hutong_server.store.upkeep import Finding
     from hutong_server.trust.key_ring import KeyRing
-
-_STATEMENT_MS = 600_000
 
 
 def housekeeping(
@@ -132,7 +130,7 @@ def _retain(settings: Settings, store: "SqlStore", book: "RuleBook", *, dry_run:
 def _opened(settings: Settings) -> "Iterator[tuple[SqlStore, KeyRing, RuleBook]]":
     from hutong_server.api.rule_snapshot import read_book
 
-    with opened(settings, timeout_ms=_STATEMENT_MS, ledger=opened_ledger(settings)) as (store, ring):
+    with opened(settings, timeout_ms=LONGEST_MS, ledger=opened_ledger(settings)) as (store, ring):
         yield store, ring, store.read(read_book)
 
 

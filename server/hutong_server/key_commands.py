@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong_server.opening import now, opened, opened_ledger
+from hutong_server.opening import LONGEST_MS, now, opened, opened_ledger
 from hutong_server.refusing import refuse, settings_or_refuse
 from hutong_server.settings import Settings
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from hutong_server.trust.rotation import Rotation
 
 keys = typer.Typer(no_args_is_help=True, help="Key files, and the keys of the store.")
-
-_STATEMENT_MS = 600_000
 
 
 @keys.command("init")
@@ -91,7 +89,7 @@ def _rotation(settings: Settings, settle: float) -> "Iterator[Rotation]":
     from hutong_server.trust.suites import SUITES
 
     ledger = opened_ledger(settings)
-    with opened(settings, timeout_ms=_STATEMENT_MS, pool_size=4, ledger=ledger, fresh=True) as (store, ring):
+    with opened(settings, timeout_ms=LONGEST_MS, pool_size=4, ledger=ledger, fresh=True) as (store, ring):
         try:
             yield Rotation(store, ring, settings.kek, SUITES[settings.crypto_suite], now, _say, settle=settle)
         except UnsafeKey as error:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from hutong_server.trust.key_ring import KeyRing
     from hutong_server.trust.ledger import MerkleLedger
 
+LONGEST_MS = 6 * 3_600_000
+"""How long a statement of a command may take: some look at every row of a nation, and nobody waits for them."""
+
 
 def now() -> Instant:
     """Milliseconds since 1970, UTC."""

@@ -14,6 +14,7 @@ from typing import Any
 from hutong_server.api.rule_snapshot import read_book
 from hutong_server.domain.report import Instant
 from hutong_server.domain.restored import Unresumed
+from hutong_server.opening import LONGEST_MS
 from hutong_server.sealed_store import open_sealed
 from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import AccessRecord, Restoration, SealBroken, ToldAct, Writer
@@ -32,7 +33,6 @@ from hutong_server.trust.ledger_loss import Compared, compare, tell_loss
 from hutong_server.trust.wrapping import unwrapped
 from hutong_server.usecases.replay import Replay, Replayed, replay
 
-_TIMEOUT_MS = 600_000
 _NOTICES_LOST = 1_000_000
 """More than an institution is told between two backups."""
 
@@ -58,7 +58,7 @@ def opened(settings: Settings, exports: Sequence[Path] = ()) -> Iterator[Restore
     except OSError as error:
         raise SettingsError([f"HUTONG_LEDGER_EXPORT: {error.strerror}"]) from None
     verifier = checkpoint_key(settings.registry_name, settings.ledger_key).verifier
-    store, ring = open_sealed(settings, now, timeout_ms=_TIMEOUT_MS, any_suite=True, ledger=ledger)
+    store, ring = open_sealed(settings, now, timeout_ms=LONGEST_MS, any_suite=True, ledger=ledger)
     try:
         yield Restored(settings, store, ring, ledger, verifier, tuple(exports))
     finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hutong_server.opening import now, opened
+from hutong_server.opening import LONGEST_MS, now, opened
 from hutong_server.refusing import refuse, settings_or_refuse
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 statistics = typer.Typer(no_args_is_help=True, help="What is counted of prompts and decisions; docs/statistics.md.")
 
 _HELD = 600_000
-_STATEMENT_MS = 600_000
 
 
 @statistics.command()
@@ -32,7 +31,7 @@ def dump(to: Annotated[Path, typer.Option("--to", help="New file to write; - for
     from hutong_server.api.rule_snapshot import read_book
     from hutong_server.store.statistics_view import RawView
 
-    with opened(settings_or_refuse(), timeout_ms=_STATEMENT_MS, pool_size=4) as (store, _):
+    with opened(settings_or_refuse(), timeout_ms=LONGEST_MS, pool_size=4) as (store, _):
         try:
             out = sys.stdout if str(to) == "-" else to.open("x", encoding="utf-8")
         except OSError as error:
@@ -63,7 +62,7 @@ def rebuild() -> None:
     from hutong_server.telemetry import Metrics
     from hutong_server.usecases.statistics_counting import seize
 
-    with opened(settings_or_refuse(), timeout_ms=_STATEMENT_MS, pool_size=4) as (store, _):
+    with opened(settings_or_refuse(), timeout_ms=LONGEST_MS, pool_size=4) as (store, _):
         book = store.read(read_book)
         counting = Counting(store, lambda: book, now, Metrics())
         # Nobody else counts while the rows go.

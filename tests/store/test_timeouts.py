@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hutong_server.opening import LONGEST_MS
 from hutong_server.store import bounded, transaction
 from hutong_server.store.base import StoreUnavailable, Writer
 from hutong_server.store.sessions import Timeouts
@@ -37,6 +38,8 @@ def test_others_are_derived() -> None:
     derived = Timeouts.of(2000)
     assert derived == Timeouts(statement=2000, lock=1500, idle=30_000)
     assert Timeouts.of(600_000).idle > 600_000
+    # A command that was halted lets go of what it holds within the hour, however long its statements may take.
+    assert Timeouts.of(LONGEST_MS).idle == 3_600_000
 
 
 def test_a_statement_is_ended_and_the_store_goes_on(store: SqlStore) -> None:

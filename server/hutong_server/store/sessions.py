@@ -71,7 +71,7 @@ class Timeouts:
     @classmethod
     def of(cls, statement: int) -> "Timeouts":
         """The others, derived from a statement's."""
-        return cls(statement, statement * 3 // 4, max(30_000, 5 * statement))
+        return cls(statement, statement * 3 // 4, min(max(30_000, 5 * statement), 3_600_000))
 
     @property
     def as_texts(self) -> tuple[str, str, str]:

@@ -112,6 +112,23 @@ async def test_a_trial_publish_leaves_a_record_and_no_patient(tried: tuple[Site,
     assert await asyncio.to_thread(published, site) == counted_before
 
 
+async def test_a_trial_publish_tells_nothing_of_whom_the_registry_knows(
+    tried: tuple[Site, str], serials: Iterator[int]
+) -> None:
+    site, _ = tried
+    serial = next(serials)
+    for name in ("张三", "李四"):
+        await site.publishing("H1").PublishReport(publish(lab_report(f"trial-7-{name}", person(serial, name=name))))
+    answers = []
+    for whose, only_checked in ((serial, True), (next(serials), True), (serial, False)):
+        nameless = {name: value for name, value in person(whose).items() if name != "name"}
+        document = publish(lab_report("trial-8", nameless), validate_only=only_checked)
+        answers.append(await site.publishing("H2").PublishReport(document, timeout=10))
+    assert answers[0] == answers[1]
+    # In earnest it agrees with both persons, and is held.
+    assert answers[2].results[0].outcome == registry_service_pb2.PUBLISH_OUTCOME_HELD
+
+
 async def test_trials_of_a_stream_are_on_record_also_what_is_no_document(
     tried: tuple[Site, str], serials: Iterator[int]
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from alembic import command
 from hutong_server.domain.canonical import institution_entry
 from hutong_server.domain.recognition import Institution, Tier
-from hutong_server.store import migrations
+from hutong_server.store import catalog, migrations
 from hutong_server.store.base import CatalogDiff, CatalogImport, CatalogRow, Store
 from hutong_server.store.base_catalog import HistoryPosition, PendingImport
 from hutong_server.store.engine import make_engine
@@ -40,6 +40,20 @@ def test_entries_come_by_kind_and_key_and_in_pages(store: Store) -> None:
     assert store.read(lambda reader: reader.catalog_rows(limit=2)) == rows[:2]
     assert store.read(lambda reader: reader.catalog_rows(after=("item", "a"), limit=2)) == rows[2:]
     assert store.read(lambda reader: reader.catalog_rows("item", ("item", "B"), 1)) == [rows[1]]
+
+
+def test_all_entries_are_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [CatalogRow("item", f"{number:02}", "1") for number in range(6)] + [RULE]
+    write(store, lambda writer: writer.apply_catalog(rows, (), NOW, "H1/admin", ""))
+    read: list[int] = []
+    page = catalog._page
+    monkeypatch.setattr(catalog, "_page", lambda *given: read.append(given[-1]) or page(*given))
+    for size, parts in ((2, 4), (3, 3), (7, 2), (8, 1)):
+        monkeypatch.setattr(catalog, "_PAGE", size)
+        read.clear()
+        assert store.read(lambda reader: reader.catalog_rows()) == rows
+        assert read == [size] * parts
+    assert store.read(lambda reader: reader.catalog_rows("item", ("item", "03"))) == rows[4:6]
 
 
 def test_what_is_replaced_or_removed_stays_on_record(store: Store, store_url: str) -> None:

@@ -48,6 +48,8 @@ _NEW_VERSION = insert(tables.catalog_version)
 _NEW_ENTRY = upsert(tables.catalog_entry)
 _KEYS_IN_FORCE = Statement(select(_entry.kind, _entry.key).where(_entry.removed_in.is_(None)))
 _MANY = 1000
+_PAGE = 50_000
+"""Entries that one statement reads at most: all of a province's take longer than a statement may."""
 _END_ENTRY = Statement(
     update(tables.catalog_entry)
     .where(_entry.kind == bindparam("of_kind"), _entry.key == bindparam("of_key"), _entry.removed_in.is_(None))
@@ -65,10 +67,20 @@ def catalog_rows(
     tx: Transaction, kind: str = "", after: tuple[str, str] | None = None, limit: int = 0
 ) -> list[CatalogRow]:
     """See Reader."""
+    if limit:
+        return _page(tx, kind, after, limit)
+    found = page = _page(tx, kind, after, _PAGE)
+    while len(page) == _PAGE:
+        page = _page(tx, kind, (page[-1].kind, page[-1].key), _PAGE)
+        found = found + page
+    return found
+
+
+def _page(tx: Transaction, kind: str, after: tuple[str, str] | None, limit: int) -> list[CatalogRow]:
     first, later = (_ROWS_OF_KIND, _ROWS_OF_KIND_AFTER) if kind else (_ROWS, _ROWS_AFTER)
     statement = later if after else first
     after_kind, after_key = after or ("", "")
-    rows = tx.rows(statement, of_kind=kind, after_kind=after_kind, after_key=after_key, limit=limit or NO_LIMIT)
+    rows = tx.rows(statement, of_kind=kind, after_kind=after_kind, after_key=after_key, limit=limit)
     return [CatalogRow(*row) for row in rows]
 
 

@@ -50,12 +50,15 @@ class PostgresqlServer:
         *,
         tracing: Sequence[str] = (),
         standby_of: "PostgresqlServer | None" = None,
+        small_disk: int = 0,
     ) -> None:
         """`settings`: postgresql.conf settings beside the tests' own. `tracing`: a command that runs the server.
 
-        `standby_of`: begins as a copy of that server, and follows it (streaming replication).
+        `standby_of`: begins as a copy of that server, and follows it (streaming replication). `small_disk`: megabytes
+        of a disk for create_on_small_disk(), which only this server sees; root alone can make one.
         """
         self._tracing = tracing
+        self._small_disk = small_disk
         self._primary = standby_of
         self._binaries = programs()
         # Socket paths must be short, and another user must get there: not below the tests' own directory.
@@ -117,14 +120,18 @@ class PostgresqlServer:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        command = [*self._tracing, str(self._binaries / "postgres"), "-D", str(self._cluster), *options]
+        given = self._as_user()
+        if self._small_disk:
+            command, given = self._on_small_disk(command), {"cwd": self.directory}
         with self._log.open("ab") as log:
             process = subprocess.Popen(
-                [*self._tracing, str(self._binaries / "postgres"), "-D", str(self._cluster), *options],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 preexec_fn=end_with_parent(),
-                **self._as_user(),
+                **given,
             )
         for _ in range(300):
             with contextlib.suppress(psycopg.OperationalError):
@@ -135,6 +142,27 @@ class PostgresqlServer:
             time.sleep(0.05)
         process.kill()
         raise RuntimeError(f"PostgreSQL did not start ({process.returncode}): {self.said()[-2000:]}")
+
+    def _on_small_disk(self, command: list[str]) -> list[str]:
+        """A command that gives what it starts a tmpfs, in mounts of its own, and makes it the unprivileged user."""
+        assert self._user is not None, "root alone can make a disk"
+        user, group, mount = self._user.pw_uid, self._user.pw_gid, self.directory / "small"
+        mount.mkdir()
+        options = f"size={self._small_disk}m,mode=700,uid={user},gid={group}"
+        as_user = f"setpriv --reuid={user} --regid={group} --clear-groups --pdeathsig=QUIT"
+        return [
+            *("unshare", "-m", "sh", "-c"),
+            f'mount -t tmpfs -o {options} tmpfs "$0" && exec {as_user} "$@"',
+            *(str(mount), *command),
+        ]
+
+    def create_on_small_disk(self) -> tuple[str, Path]:
+        """A new database whose tables lie on the small disk: its name, and the disk as it is seen from outside."""
+        mount = self.directory / "small"
+        self.execute(f"CREATE TABLESPACE small LOCATION '{mount}'")
+        name = f"t{next(self._numbers)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 TABLESPACE small')
+        return name, Path(f"/proc/{self._process.pid}/root") / mount.relative_to("/")
 
     def conninfo(self, database: str) -> str:
         """For psycopg."""

@@ -26,6 +26,7 @@ from hutong_server import safety, settings
 from tests.api.documents import CATALOG, context, person, question
 from tests.api.process import ServerProcess
 from tests.api.site import Material, Site
+from tests.faults.disk import fill
 from tests.faults.load import DEADLINE, PATIENT, SLACK, connect, under_load
 
 pytestmark = pytest.mark.timeout(120)
@@ -127,17 +128,6 @@ async def _with_catalog(material: Material, port: int) -> None:
     site = Site(material, port)
     await site.load(CATALOG)
     await site.close()
-
-
-def fill(disk: Path) -> Path:
-    """Leaves nothing of the disk; returns the file that took it."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(b"x" * size)
-    return filler
 
 
 async def test_a_full_disk(machine: Machine, material: Material, seconds: float) -> None:

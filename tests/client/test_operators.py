@@ -368,3 +368,5 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Who starts the tests in the background has them ignore it, and with them whatever they start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

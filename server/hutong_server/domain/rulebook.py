@@ -33,7 +33,7 @@ from hutong_server.domain.recognition import (
     SensitiveCategory,
     VocabularyTerm,
 )
-from hutong_server.domain.report import Instant, Party, RawIdentifier, ResultFacts
+from hutong_server.domain.report import Instant, Party, RawIdentifier, ResultFacts, TimeSource
 from hutong_server.domain.restored import NOTHING_LOST, Unresumed
 from hutong_server.domain.results import Shape
 from hutong_server.domain.sensitivity import Sensitivity
@@ -193,7 +193,9 @@ class RuleBook:
         an end is in effect.
         """
         if day is None:
-            instant = result.time if result.time is not None else result.issued
+            # A time of no source is none, as for the verdict.
+            timed = result.time is not None and result.time_source != TimeSource.NONE
+            instant = result.time if timed else result.issued
             day = self._calendar.on(LAST_DAY) if instant is None else self.day(instant)
         return self._index.find(result, institution, day)
 

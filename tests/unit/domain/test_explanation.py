@@ -9,6 +9,7 @@ from hutong_server.domain.explanation import MAX_TRACED, explain, traces_of
 from hutong_server.domain.orders import check_orders
 from hutong_server.domain.prompt import Judged
 from hutong_server.domain.recognition import (
+    Dates,
     Group,
     Institution,
     Mapping,
@@ -31,6 +32,7 @@ from tests.unit.domain.test_orders import BOOK, order, report
 from tests.unit.domain.test_properties import cases, likely
 
 FILES = read_case_files(OWN)
+SINCE = Dates("2025-03-01")
 often = settings(
     deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
@@ -70,6 +72,20 @@ def test_what_decided_is_named(case: tuple[Any, ...]) -> None:
         assert {key for _, kind, key in passed if kind == "rule"} <= {rule.code for rule in source["rules"]}
     if NotReusable.DIRECTION_NOT_RECOGNIZED in verdict.reasons:
         assert not [key for _, kind, key in passed if kind == "rule"]
+
+
+def test_a_time_of_no_source_decides_for_no_mapping() -> None:
+    """Neither for the verdict nor for its steps: what counts is what is in effect without an end."""
+    book = RuleBook(
+        institutions=[Institution("A", "A", Tier.SECONDARY, "99")],
+        items=[RecognizedItem(code, code, code, Specialty.LABORATORY) for code in ("K", "CT")],
+        mappings=[*(Mapping("*", "s", code, code) for code in ("K", "CT")), Mapping("A", "s", "K", "K", (), SINCE)],
+    )
+    result = ResultFacts(0, "final", 33, 1_737_331_200_000, TimeSource.NONE, None, (("s", "K"), ("s", "CT")))
+    report = ReportFacts(b"", "A", "final")
+    verdict, trace = explain(result, report, Request("A", NOW), book)
+    assert sorted(step.reason for step in trace if step.reason) == sorted(verdict.reasons)
+    assert NotReusable.UNMAPPED_CODE not in verdict.reasons
 
 
 def test_keys_are_those_of_the_catalogue() -> None:

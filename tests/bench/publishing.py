@@ -74,13 +74,13 @@ async def measure(
     ):
         await places.import_catalog(material, server.port, city.catalog_files(chosen))
         target = f"localhost:{server.port}"
-        await _stream_all(target, material, warm)
+        await stream_all(target, material, warm)
         spent, began = 0, processor.seconds_of(server.process.pid)
         for _ in range(rounds):
             spent += documents
             given = list(islice(source, documents))
             floors.append(len(given) / await asyncio.get_running_loop().run_in_executor(None, validated, given))
-            rates.append(len(given) / await _stream_all(target, material, given))
+            rates.append(len(given) / await stream_all(target, material, given))
             size = sum(len(each.document) for each in given) / len(given) / 1000
             say(
                 f"publish: validation {floors[-1]:7.0f}/s | PublishReports {rates[-1]:7.0f}/s of {size:.0f} kB "
@@ -109,7 +109,7 @@ def _chosen(city: City) -> list[str]:
     return [each.code for group in by_release for each in group[:half]]
 
 
-async def _stream_all(target: str, material: Material, given: Sequence[MadeReport]) -> float:
+async def stream_all(target: str, material: Material, given: Sequence[MadeReport]) -> float:
     """Publishes by one stream for each institution; seconds until the last answer."""
     by_institution: dict[str, list[bytes]] = {}
     for number, made in enumerate(given):

@@ -5,14 +5,12 @@ each with names, numbers, times and values of its own. A real server takes them 
 whole database less what it was before the first of them: rows, indexes, documents, tokens, ledger.
 """
 
-import asyncio
 import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from hutong.v1 import registry_service_pb2
 from hutong_client.city import City
 from hutong_client.city.model import MadeReport
 
@@ -51,7 +49,7 @@ async def measure(
         await places.import_catalog(material, server.port, made.catalog_files(chosen))
         before = sizes(url)
         given = [each for each, _ in zip(source, range(reports), strict=False)]
-        await _publish(f"localhost:{server.port}", material, given)
+        await publishing.stream_all(f"localhost:{server.port}", material, given)
         after = sizes(url)
         kept, people = _counts(url)
     parts = {
@@ -93,20 +91,3 @@ def _counts(url: str) -> tuple[int, int]:
 
 def _connected(url: str) -> Any:
     return psycopg.connect(url, autocommit=True)
-
-
-async def _publish(target: str, material: Material, given: list[MadeReport]) -> None:
-    by_institution: dict[str, list[bytes]] = {}
-    for number, each in enumerate(given):
-        request = registry_service_pb2.PublishReportsRequest(
-            feed="lis",
-            position=str(number),
-            report=registry_service_pb2.PublishReportRequest(document=each.document),
-        )
-        by_institution.setdefault(each.institution, []).append(request.SerializeToString())
-    await asyncio.gather(
-        *(
-            publishing.stream(target, places.identity(material, code, "feed"), sent)
-            for code, sent in by_institution.items()
-        )
-    )

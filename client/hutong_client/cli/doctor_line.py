@@ -60,7 +60,7 @@ def proxy_of(host: str) -> Place | None:
     """
     named = next(filter(None, (os.environ.get(name) for name in ("grpc_proxy", "https_proxy", "http_proxy"))), "")
     # gRPC reads small letters only.
-    excepted = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112
+    excepted = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112  as gRPC reads them
     ends = [each.strip().lower() for each in excepted.split(",") if each.strip()]
     if not named or any(host.lower().endswith(each) or _within(host, each) for each in ends):
         return None

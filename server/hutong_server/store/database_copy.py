@@ -94,8 +94,8 @@ def _look_sqlite(connection: sqlite3.Connection) -> Copied:
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
     )
     tables = sorted(name for (name,) in names if name not in (_SCHEMA, MARKS))
-    counts = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608
-    (schema,) = connection.execute(f"SELECT version_num FROM {_SCHEMA}").fetchone()  # noqa: S608
+    counts = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608  names of our own tables
+    (schema,) = connection.execute(f"SELECT version_num FROM {_SCHEMA}").fetchone()  # noqa: S608  names of our own tables
     return Copied(schema, counts, _trees(connection.execute(_TREES).fetchall()))
 
 
@@ -104,8 +104,8 @@ def _look_postgresql(connection: "psycopg.Connection[Any]") -> Copied:
     tables = sorted(name for (name,) in rows if name not in (_SCHEMA, MARKS))
     counts = {}
     for name in tables:
-        (counts[name],) = connection.execute(f'SELECT count(*) FROM "{name}"'.encode()).fetchone() or (0,)  # noqa: S608
-    (schema,) = connection.execute(f"SELECT version_num FROM {_SCHEMA}".encode()).fetchone() or ("",)  # noqa: S608
+        (counts[name],) = connection.execute(f'SELECT count(*) FROM "{name}"'.encode()).fetchone() or (0,)  # noqa: S608  names of our own tables
+    (schema,) = connection.execute(f"SELECT version_num FROM {_SCHEMA}".encode()).fetchone() or ("",)  # noqa: S608  names of our own tables
     return Copied(schema, counts, _trees(connection.execute(_TREES).fetchall()))
 
 
@@ -238,7 +238,7 @@ def load(url: str, copy: Path, programs: Path | None, at: int) -> None:
         _run(url, programs, "pg_restore", "--section=data", *_RESTORE, str(copy))
         _run(url, programs, "pg_restore", "--section=post-data", *_RESTORE, str(copy))
         with _connected(url) as connection:
-            connection.execute(f"UPDATE {MARKS} SET reaches = 0 WHERE number = %s".encode(), (at,))  # noqa: S608
+            connection.execute(f"UPDATE {MARKS} SET reaches = 0 WHERE number = %s".encode(), (at,))  # noqa: S608  names of our own tables
     except (sqlite3.Error, psycopg.Error, OSError) as error:
         raise CopyRefused(f"the backup cannot be put back ({type(error).__name__})") from None
 
@@ -257,7 +257,7 @@ def cut_off(url: str) -> bool:
         with _connected(url) as connection:
             if connection.execute("SELECT to_regclass(%s)", (MARKS,)).fetchone() == (None,):
                 return False
-            newest = f"SELECT reaches FROM {MARKS} ORDER BY number DESC LIMIT 1"  # noqa: S608
+            newest = f"SELECT reaches FROM {MARKS} ORDER BY number DESC LIMIT 1"  # noqa: S608  names of our own tables
             return connection.execute(newest.encode()).fetchone() == (_LOADING,)
     except psycopg.Error as error:
         raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None

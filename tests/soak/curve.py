@@ -2,7 +2,7 @@
 
 import math
 
-LOW = 0.2
+LOW = 0.3
 """Of the peak, at both ends: what stands at the end is compared with the beginning under the same load."""
 
 

@@ -27,8 +27,11 @@ from tests.soak.curve import share
 from tests.soak.premises import INSTITUTIONS, Premises, rules
 from tests.soak.watch import Watch
 
-KNOWN = 400
-"""People who have results when the day begins. As many of those who came today are remembered beside them."""
+KNOWN = 4000
+"""People who have results when the day begins: so many that hardly one comes twice, and that a chart at the end of the
+day has as much to tell as one at its beginning."""
+TODAY = 400
+"""Of those who came today, the last so many are remembered beside them."""
 ITEMS = {"LAB-K": "2823-3", "LAB-NA": "2951-2"}
 ORDERS, RETRIEVALS, DECISIONS, PUBLISHES = 0.6, 0.3, 0.3, 0.57
 """Of each visit."""
@@ -79,7 +82,7 @@ class City:
         self._working: set[asyncio.Task[None]] = set()
         self._serials, self._numbers = count(KNOWN), count()
         self._known = [Person(serial) for serial in range(KNOWN)]
-        self._today: deque[Person] = deque(maxlen=KNOWN)
+        self._today: deque[Person] = deque(maxlen=TODAY)
         self._admin: HutongClient
 
     async def open(self) -> None:
@@ -113,18 +116,24 @@ class City:
             self._begin(self._visit(due))
 
     async def operate(self, hour: float) -> None:
-        """What happens now and then, for ever: all of it about once an hour, one institution after the other."""
+        """What happens now and then, for ever: all of it once an hour, at the same minutes, one institution after the
+        other."""
         for number in count():
             code = INSTITUTIONS[number % len(INSTITUTIONS)]
-            await asyncio.sleep(hour / 4)
+            begins = number * hour
+            await self._until(begins)
             await self._try("renewal", self._renew(code))
-            await asyncio.sleep(hour / 4)
+            await self._until(begins + hour / 4)
             await self._try("restart", self._restart(code))
-            await asyncio.sleep(hour / 4)
+            await self._until(begins + hour / 2)
             await self._try("rules", self._admin.admin.import_catalog(rules(7 + number % 2), comment="soak"))
-            await asyncio.sleep(hour / 4)
+            await self._until(begins + hour * 3 / 4)
             await self._try("statistics", self._admin.statistics.counts(_today(), by=["item"]))
             await self._try("checkpoints", self._admin.audit.checkpoints())
+
+    async def _until(self, moment: float) -> None:
+        """Of the day; a moment that is over is not waited for."""
+        await asyncio.sleep(max(0.0, moment - self._watch.now))
 
     async def close(self) -> None:
         """Lets what is under way end, and ends the rest."""

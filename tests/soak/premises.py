@@ -95,10 +95,11 @@ class Premises:
             renew_from=self.enrollment,
         )
 
-    def verified(self) -> str:
-        """What `audit verify` says of the ledger at the end; "" when it does not verify."""
+    def verified(self) -> tuple[bool, str]:
+        """Whether the ledger verifies at the end, and what `audit verify` says."""
         done = run(("audit", "verify"), self.environment, self._directory)
-        return done.stdout.strip().splitlines()[-1] if done.returncode == 0 else ""
+        said = (done.stdout + done.stderr).strip().splitlines()
+        return done.returncode == 0, "\n".join(said[-1:] if done.returncode == 0 else said[-20:])
 
 
 def processes(of: int) -> dict[int, str]:

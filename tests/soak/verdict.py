@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 
 from tests.soak.watch import Sample, Watch
 
-FIRST, LAST = (0.02, 0.14), (0.86, 0.98)
-"""Parts of the day that are compared: the curve is as low in both, after the same load went before."""
+FIRST, LAST = (0.25 / 12, 1.25 / 12), (10.75 / 12, 11.75 / 12)
+"""Parts of the day that are compared, an hour each: the curve is as low in both, after the same load went before, and
+each thing that is done once an hour is done once in both."""
 MEMORY, MEMORY_MORE = 1.10, 6 * 2**20
 HANDLES_MORE, THREADS_MORE = 3, 1
 """For each process. A connection that is just being exchanged is two."""

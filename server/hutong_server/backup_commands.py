@@ -83,7 +83,7 @@ def _copy_database(settings: Settings, to: Path, programs: Path | None) -> None:
             ledger=tuple(
                 note_of(signer.name, Checkpoint(log, *tree[:2]), tree.signature) for log, tree in copied.trees
             ),
-            files={name: digest_of(unfinished / name)},
+            files={each.name: digest_of(each) for each in database_copy.files_at(unfinished / name)},
             kek=kek_id(kek).hex(),
         )
         write_manifest(unfinished, manifest, kek)

@@ -20,6 +20,7 @@ from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.condition import Condition, condition
 from hutong_server.store.connections import room, which
+from hutong_server.store.database_copy import files_at
 from hutong_server.store.engine import UnsafeSettings, database_of
 from hutong_server.trust import ca_directory
 
@@ -192,7 +193,7 @@ def _file(settings: Settings) -> list[Finding]:
         return []
     file = Path(target.database or "")
     found = []
-    for each in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+    for each in (one.with_name(one.name + end) for one in files_at(file) for end in ("", "-wal", "-shm", "-lock")):
         if not each.exists():
             continue
         status = each.stat()

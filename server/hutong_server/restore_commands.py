@@ -110,6 +110,9 @@ def _put_back(settings: Settings, source: Path, exports: Sequence[Path], force: 
         settings = settings.model_copy(update={"database_url": f"sqlite:///{unfinished.absolute()}"})
     elif force:
         copies.clear(url)
+    unnamed = {each.name for each in copies.files_at(source / copies.NAMES[kind])} - manifest.files.keys()
+    if unnamed:
+        refuse([f"--from: the manifest does not name {', '.join(sorted(unnamed))}"])
     try:
         copies.load(settings.database_url, source / copies.NAMES[kind], programs, restoring.now())
         faults = restoring.count_faults(manifest, copies.look(settings.database_url))
@@ -156,8 +159,11 @@ def _manifest(settings: Settings, source: Path, kind: str) -> "Manifest":
 
 
 def _remove(file: Path) -> None:
-    for each in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-        each.unlink(missing_ok=True)
+    from hutong_server.store.database_copy import files_at
+
+    for each in files_at(file):
+        for end in ("", "-wal", "-shm", "-lock"):
+            each.with_name(each.name + end).unlink(missing_ok=True)
 
 
 def _move_aside(file: Path, at: "Instant") -> None:
@@ -165,11 +171,15 @@ def _move_aside(file: Path, at: "Instant") -> None:
 
     That log first, so that it never stands there alone.
     """
-    for end in ("-wal", "-shm", "-journal", ""):
-        each = file.with_name(file.name + end)
-        if each.exists():
-            aside = each.rename(file.with_name(f"{file.name}.before-{at}{end}"))
-            print(f"moved aside: {aside}")
+    from hutong_server.store.database_copy import files_at
+
+    for one in reversed(files_at(file)):
+        for end in ("-wal", "-shm", "-journal", ""):
+            each = one.with_name(one.name + end)
+            if each.exists():
+                beside = each.name.removeprefix(file.name)
+                aside = each.rename(file.with_name(f"{file.name}.before-{at}{beside}"))
+                print(f"moved aside: {aside}")
 
 
 def _settle(

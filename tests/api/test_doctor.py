@@ -189,7 +189,10 @@ def test_clocks(own: Material, url: str, make_store_url: MakeStoreUrl, postgresq
     file = url.removeprefix("sqlite:///")
     later = int((_now() + datetime.timedelta(hours=1)).timestamp() * 1000)
     with sqlite3.connect(file) as database:
-        database.execute("INSERT INTO ledger_log VALUES (?, ?, 0, 0, ?)", (b"1" * 16, later, b""))
+        database.execute(
+            "INSERT INTO ledger_log (log_id, started, ended, cut, cut_nodes) VALUES (?, ?, 0, 0, ?)",
+            (b"1" * 16, later, b""),
+        )
     ((subject, text),) = wrong(own, url)
     assert subject == "clock"
     assert re.match(r"the ledger's newest log was begun 3[456]\d\d s after now", text)

@@ -236,14 +236,21 @@ def test_keys_are_backed_up_apart(desk: Desk) -> None:
     create_key_file(namesake)
     assert "two keys" in desk.run("backup", "--keys-to", f"{keys}2", HUTONG_LEDGER_KEY=str(namesake)).output
     assert not list(desk.directory.glob("*keys2*"))
-    assert not [
-        path for path in (desk.directory / "backup").iterdir() if path.name not in ("hutong.db", "manifest.json")
-    ]
+    there = {path.name for path in (desk.directory / "backup").iterdir()}
+    assert there == {"hutong.db", "hutong.db-ledger-0", "manifest.json"}
+
+
+def _copied(desk: Desk, name: str) -> None:
+    shutil.copyfile(desk.directory / "backup" / name, desk.directory / name)
+    (desk.directory / name).chmod(0o600)
 
 
 async def test_a_database_restored_by_its_own_means_is_settled_in_place(desk: Desk) -> None:
-    shutil.copyfile(desk.directory / "backup" / "hutong.db", desk.directory / "hutong.db")
-    (desk.directory / "hutong.db").chmod(0o600)
+    _copied(desk, "hutong.db")
+    made = desk.run("restore", "--in-place")
+    assert (made.exit_code, "ledger file 0, which is not there" in made.output) == (1, True)
+    for name in ("hutong.db", "hutong.db-ledger-0"):
+        _copied(desk, name)
     made = desk.run("restore")
     assert (made.exit_code, "never put back" in made.output) == (0, True)
     made = desk.run("restore", "--in-place")

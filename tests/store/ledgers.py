@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hutong_server.store.base import AccessRecord, RecordedReport, Sealer
 from hutong_server.store.engine import make_engine
+from hutong_server.store.ledger_file import files_of
 from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.store.sql_store import SqlStore, open_store
 from hutong_server.trust.checkpoint import CheckpointKey
 from hutong_server.trust.ledger import MerkleLedger
 from hutong_server.trust.ledger_check import Verified, verify
-from sqlalchemy import text
+from sqlalchemy import Connection, make_url, text
 
 from tests.store.rows import NOW, key, write
 
@@ -72,22 +74,45 @@ def reopened(url: str, sealer: Sealer) -> Iterator[SqlStore]:
 
 def tamper(url: str, *statements: str, **values: Any) -> int:
     """Runs statements as somebody who holds the database; how many rows the last one changed."""
+    for statement in statements:
+        changed = 0
+        for place in places(url, statement):
+            with opened(place) as connection:
+                connection.exec_driver_sql("BEGIN")
+                changed += connection.execute(text(statement), values if ":" in statement else {}).rowcount
+                connection.exec_driver_sql("COMMIT")
+    return changed
+
+
+def places(url: str, statement: str) -> list[str]:
+    """Where a statement about leaves is to be run on SQLite: in every ledger file as well; what is added, in one."""
+    files = [f"sqlite:///{path}" for path in ledger_files(url)] if "access_record" in statement else []
+    return files[:1] or [url] if statement.startswith("INSERT") else [url, *files]
+
+
+def ledger_files(url: str) -> list[Path]:
+    """Those of a SQLite database; none of PostgreSQL's."""
+    return list(files_of(Path(make_url(url).database or "")).values()) if url.startswith("sqlite") else []
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Connection]:
     engine = make_engine(url, pooled=False)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            for statement in statements:
-                changed = connection.execute(text(statement), values if ":" in statement else {}).rowcount
-            connection.exec_driver_sql("COMMIT")
-            return changed
+            yield connection
     finally:
         engine.dispose()
 
 
 def rows(url: str, statement: str, **values: Any) -> list[Any]:
-    engine = make_engine(url, pooled=False)
-    try:
-        with engine.connect() as connection:
-            return list(connection.execute(text(statement), values).fetchall())
-    finally:
-        engine.dispose()
+    """What a statement finds; leaves in ledger files and in the database are one table to it."""
+    with opened(url) as connection:
+        view = "SELECT * FROM main.access_record"
+        for number, path in enumerate(ledger_files(url)):
+            connection.exec_driver_sql(f"ATTACH '{path}' AS ledger{number}")
+            if connection.exec_driver_sql(f"SELECT 1 FROM ledger{number}.sqlite_master LIMIT 1").first():  # noqa: S608
+                view += f" UNION ALL SELECT * FROM ledger{number}.access_record"  # noqa: S608
+        if " UNION " in view:
+            connection.exec_driver_sql(f"CREATE TEMP VIEW access_record AS {view}")
+        return list(connection.execute(text(statement), values).fetchall())

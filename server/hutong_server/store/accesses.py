@@ -11,6 +11,7 @@ from hutong_server.store import tables
 from hutong_server.store.base import Leaf, LeafPlace
 from hutong_server.store.leaves import PUBLISHING, access_of, leaf_from_rest
 from hutong_server.store.ledger import leaf_context
+from hutong_server.store.ledger_file import leaves_of
 from hutong_server.store.ledger_tables import ledger_subject
 from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Row, Transaction
@@ -39,7 +40,7 @@ _PAGE = Statement(
     .order_by(*_NEWEST)
     .limit(bindparam("limit"))
 )
-# In the distributed form the patient's list and the leaves stand on different machines.
+# In the distributed form the patient's list and the leaves stand on different machines, on SQLite in different files.
 _PLACES = Statement(select(*_place).where(*_OF_PATIENT).order_by(*_NEWEST).limit(bindparam("limit")))
 _BODY = Statement(
     select(_rec.log_id, _rec.leaf_index, _rec.body).where(
@@ -66,6 +67,13 @@ def accesses(tx: Transaction, keys: Sequence[PatientKey], since: Instant, before
     ]
 
 
+def _bodies(tx: Transaction, wanted: Sequence[dict[str, Any]]) -> list[Row]:
+    if tx.files is None:
+        return tx.rows_of_many(_BODY, wanted)
+    logs = {each["of_log"]: leaves_of(tx, each["of_log"]) for each in wanted}
+    return [row for each in wanted for row in logs[each["of_log"]].rows(_BODY, **each)]
+
+
 def _pages(tx: Transaction, key: PatientKey, since: Instant, before: LeafPlace, limit: int) -> list[Row]:
     """(at, log, number, sealed leaf), the newest first."""
     found: list[Row] = []
@@ -78,11 +86,11 @@ def _pages(tx: Transaction, key: PatientKey, since: Instant, before: LeafPlace, 
             "before_number": before.number,
             "limit": limit,
         }
-        if not tx.distributed:
+        if not tx.distributed and tx.files is None:
             return tx.rows(_PAGE, **asked, publishing=PUBLISHING)
         places = tx.rows(_PLACES, **asked)
         wanted = [{"of_log": log, "number": number, "publishing": PUBLISHING} for _, log, number in places]
-        bodies = {(bytes(log), number): sealed for log, number, sealed in tx.rows_of_many(_BODY, wanted)}
+        bodies = {(bytes(log), number): sealed for log, number, sealed in _bodies(tx, wanted)}
         found += [(*place, bodies[place[1:]]) for place in places if place[1:] in bodies]
         if len(found) >= limit or len(places) < limit:
             return found

@@ -1,6 +1,7 @@
 """Copies of a whole database, taken while servers go on, and putting one back where nothing is.
 
-SQLite: its online backup, in one step of one read transaction, so that writers neither wait nor make it begin again.
+SQLite: its online backup, in one step of one read transaction, so that writers neither wait nor make it begin again;
+its ledger files at the same state, for which writers wait some milliseconds.
 PostgreSQL: pg_dump and pg_restore of its own version; counts are of the snapshot that is dumped.
 """
 
@@ -10,7 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,8 @@ from sqlalchemy import create_engine, text
 
 from hutong_server.store.base import SignedTree, StoreUnavailable
 from hutong_server.store.distribution_tables import distributed_only
-from hutong_server.store.engine import database_of, primary_of
+from hutong_server.store.engine import BUSY_MS, database_of, primary_of
+from hutong_server.store.ledger_file import files_of
 from hutong_server.store.tables import metadata
 
 NAMES: Final = {"sqlite": "hutong.db", "postgresql": "hutong.dump"}
@@ -34,6 +36,7 @@ _TREES: Final = (
     "SELECT log_id, size, root, signature FROM ledger_checkpoint AS newest WHERE size = "
     "(SELECT max(size) FROM ledger_checkpoint WHERE log_id = newest.log_id) ORDER BY log_id"
 )
+_LEAVES: Final = "access_record"
 _SHARED: Final = (0x40000002, 510)
 """Bytes of a SQLite file that every open connection to it holds locked (its "shared" lock)."""
 
@@ -63,8 +66,16 @@ def file_of(url: str) -> Path:
     return Path(database_of(url).database or "")
 
 
+def files_at(file: Path) -> list[Path]:
+    """A copy, or a SQLite database, and the ledger files beside it that are there."""
+    return [file, *files_of(file).values()]
+
+
 def copy_database(url: str, to: Path, programs: Path | None) -> Copied:
-    """Copies the database to a new file. `programs`: where pg_dump is, else by PATH. Raises CopyRefused."""
+    """Copies the database to a new file, and its ledger files to some beside it. Raises CopyRefused.
+
+    `programs`: where pg_dump is, else by PATH.
+    """
     descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     os.close(descriptor)
     try:
@@ -79,14 +90,50 @@ def copy_database(url: str, to: Path, programs: Path | None) -> Copied:
 
 
 def _copy_sqlite(source: Path, to: Path) -> Copied:
-    with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as live,
-        closing(sqlite3.connect(to, isolation_level=None)) as copy,
-    ):
-        live.backup(copy)
-        # One file, with nothing beside it.
-        copy.execute("PRAGMA journal_mode=DELETE")
-        return _look_sqlite(copy)
+    with ExitStack() as stack:
+        gate = stack.enter_context(closing(_open(source)))
+        # All files at one state: who writes to any of them holds this lock.
+        gate.execute("BEGIN IMMEDIATE")
+        begun = [(stack.enter_context(closing(_begun(path))), end) for end, path in _ends(source).items()]
+        gate.execute("ROLLBACK")
+        for live, end in begun:
+            path = to.with_name(to.name + end)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+            with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+                live.backup(copy)
+                # One file, with nothing beside it.
+                copy.execute("PRAGMA journal_mode=DELETE")
+    return _look_file(to)
+
+
+def _ends(file: Path) -> dict[str, Path]:
+    """A SQLite database and its ledger files, by what follows the database's name."""
+    return {path.name.removeprefix(file.name): path for path in files_at(file)}
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return connection
+
+
+def _begun(path: Path) -> sqlite3.Connection:
+    """A connection that sees the state of now until it is closed."""
+    connection = _open(path)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
+
+
+def _look_file(file: Path) -> Copied:
+    with closing(sqlite3.connect(file)) as connection:
+        found = _look_sqlite(connection)
+    counts = dict(found.counts)
+    for path in files_of(file).values():
+        with closing(sqlite3.connect(path)) as connection:
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_LEAVES,)).fetchone():
+                counts[_LEAVES] += connection.execute(f"SELECT count(*) FROM {_LEAVES}").fetchone()[0]  # noqa: S608  names of our own tables
+    return found._replace(counts=counts)
 
 
 def _look_sqlite(connection: sqlite3.Connection) -> Copied:
@@ -117,8 +164,7 @@ def look(url: str) -> Copied:
     """What a database holds. Raises StoreUnavailable."""
     try:
         if kind_of(url) == "sqlite":
-            with closing(sqlite3.connect(file_of(url))) as connection:
-                return _look_sqlite(connection)
+            return _look_file(file_of(url))
         with _connected(url) as database:
             return _look_postgresql(database)
     except (sqlite3.Error, psycopg.Error) as error:
@@ -226,8 +272,9 @@ def load(url: str, copy: Path, programs: Path | None, at: int) -> None:
     try:
         if kind_of(url) == "sqlite":
             path = file_of(url)
-            shutil.copyfile(copy, path)
-            path.chmod(0o600)
+            for end, each in _ends(copy).items():
+                shutil.copyfile(each, path.with_name(path.name + end))
+                path.with_name(path.name + end).chmod(0o600)
             with closing(sqlite3.connect(path, isolation_level=None)) as file:
                 file.execute(f"{_MARK} (?, ?, 0, NULL, NULL, '[]')", (at, at))
             return
@@ -278,11 +325,12 @@ def clear(url: str) -> None:
 
 
 def finish_file(path: Path, place: Path) -> None:
-    """Moves a SQLite file that nobody has open to its place, durably."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-    sync(path)
-    path.rename(place)
+    """Moves a SQLite file that nobody has open, and its ledger files, to its place, durably: itself last."""
+    for end, each in sorted(_ends(path).items(), reverse=True):
+        with closing(sqlite3.connect(each, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+        sync(each)
+        each.rename(place.with_name(place.name + end))
     sync(place.parent)
 
 

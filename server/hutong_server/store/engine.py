@@ -82,14 +82,19 @@ def _sqlite(target: URL, options: dict[str, Any], timeout_ms: int) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA cache_size=-8000")
-        check_sqlite(connection)
+        set_up_sqlite(connection, timeout_ms)
 
     return engine
+
+
+def set_up_sqlite(connection: sqlite3.Connection, timeout_ms: int) -> None:
+    """Sets a new connection up so that no commit is lost. Raises UnsafeSettings when that cannot be."""
+    connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-8000")
+    check_sqlite(connection)
 
 
 def check_sqlite(connection: sqlite3.Connection) -> None:

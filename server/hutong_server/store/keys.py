@@ -11,6 +11,7 @@ from sqlalchemy.sql import ClauseElement
 from hutong_server.store import tables
 from hutong_server.store.base import DataKey, PatientToken, SealBroken, StoreUnavailable, Swept
 from hutong_server.store.key_tables import data_key, key_wrap
+from hutong_server.store.ledger_tables import ledger_log
 from hutong_server.store.statements import Statement, upsert
 from hutong_server.store.transaction import Transaction
 
@@ -29,7 +30,14 @@ _FORGET_KEY = Statement(delete(data_key).where(_key.number == bindparam("of_numb
 _STATE = Statement(select(_key.state).where(_key.number == bindparam("of_number")))
 _ANYTHING = [
     Statement(select(table).limit(bindparam("limit")))
-    for table in (tables.patient, tables.report_version, tables.prompt, tables.held_report, tables.access_record)
+    for table in (
+        tables.patient,
+        tables.report_version,
+        tables.prompt,
+        tables.held_report,
+        tables.access_record,
+        ledger_log,
+    )
 ]
 
 _UNDER = func.coalesce(_token.token_key, literal_column(str(FIRST_TOKEN_KEY)))

@@ -1,11 +1,12 @@
 """The ledger in the database: leaves are written with what they tell of, in the same transaction, before its commit.
+Those that go into a ledger file (ledger_file.py) are committed there before the database is.
 
 Each committing connection is a log of its own. Its start is a leaf of the root log, written with its first leaves;
 a log that begins also puts on record how far every other log had come that did not end in good order.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
@@ -53,6 +54,8 @@ class Committed(NamedTuple):
     trees: tuple[tuple[bytes, SignedTree], ...]
     acts: bytes = b""
     """(leaf number, leaf, acts) of those leaves that have any, packed."""
+    rows: Sequence[Mapping[str, Any]] = ()
+    """Leaves that are yet to be written into the ledger file."""
 
 
 def leaf_context(log_id: bytes, index: int) -> bytes:
@@ -80,13 +83,18 @@ def write_outside(tx: Transaction, pending: Sequence[Pending]) -> None:
     tx.run_many(_RECORD, rows)
 
 
-def write_leaves(tx: Transaction, ledger: Ledger, log: LedgerLog, pending: Sequence[Pending]) -> Committed:
-    """Writes leaves, and the checkpoint that covers them. The caller commits."""
+def write_leaves(
+    tx: Transaction, ledger: Ledger, log: LedgerLog, pending: Sequence[Pending], file: int | None = None
+) -> Committed:
+    """Writes leaves, and the checkpoint that covers them. The caller commits.
+
+    `file`: number of the ledger file into which the caller writes the leaves themselves.
+    """
     index, log_id = log.size, log.log_id
     at = max(each.access.at for each in pending)
     trees: tuple[tuple[bytes, SignedTree], ...] = ()
     if index == 0:
-        tx.run(_OPEN, log_id=log_id, started=at, ended=False, cut=0, cut_nodes=b"")
+        tx.run(_OPEN, log_id=log_id, started=at, ended=False, cut=0, cut_nodes=b"", file=file)
         trees = ((ROOT_LOG, append_root(tx, ledger, at, lambda known: _begun(tx, log_id, at, known))),)
     rows, subjects, hashes = [], [], []
     for number, (access, leaf, _) in enumerate(pending, index):
@@ -99,12 +107,13 @@ def write_leaves(tx: Transaction, ledger: Ledger, log: LedgerLog, pending: Seque
             for key in dict.fromkeys(access.patient_keys)
             if access.method != PUBLISHING
         ]
-    tx.run_many(_RECORD, rows)
+    if file is None:
+        tx.run_many(_RECORD, rows)
     tx.run_many(_SUBJECT, subjects)
     tree = log.signed(hashes)
     _keep(tx, log_id, at, tree)
     acts = [(number, leaf, told) for number, (_, leaf, told) in enumerate(pending, index) if told]
-    return Committed(log, (*trees, (log_id, tree)), pack(acts) if acts else b"")
+    return Committed(log, (*trees, (log_id, tree)), pack(acts) if acts else b"", () if file is None else rows)
 
 
 def end_log(tx: Transaction, ledger: Ledger, log: LedgerLog, at: Instant) -> tuple[tuple[bytes, SignedTree], ...]:

@@ -2,7 +2,7 @@
 rest verifies as before, and the root log says where the cut was made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -11,8 +11,9 @@ from hutong_server.domain.report import Instant
 from hutong_server.store import tables
 from hutong_server.store.base import Ledger, SignedTree
 from hutong_server.store.ledger import append_root
-from hutong_server.store.ledger_tables import ledger_checkpoint, ledger_log, ledger_subject
-from hutong_server.store.ledger_view import LogState, StoredTree, is_outside
+from hutong_server.store.ledger_file import in_file
+from hutong_server.store.ledger_tables import is_outside, ledger_checkpoint, ledger_log, ledger_subject
+from hutong_server.store.ledger_view import LogState, StoredTree
 from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Transaction
 
@@ -35,6 +36,9 @@ _CUT = Statement(
 _FORGET_RECORDS = Statement(
     delete(tables.access_record).where(_rec.log_id == bindparam("of_log"), _rec.leaf_index < bindparam("to"))
 )
+_FIRST_CUT = Statement(
+    select(_rec.leaf_index).where(_rec.log_id == bindparam("of_log"), _rec.leaf_index < bindparam("to")).limit(1)
+)
 _FORGET_TREES = Statement(
     delete(ledger_checkpoint).where(_tree.log_id == bindparam("of_log"), _tree.size < bindparam("to"))
 )
@@ -54,16 +58,35 @@ class Cut(NamedTuple):
 
 def cut_point(tx: Transaction, log: LogState, since: Instant) -> StoredTree | None:
     """The largest checkpoint of a log before its first leaf that is kept; None when there is nothing to cut."""
-    first = tx.row(_FIRST_KEPT, of_log=log.log_id, since=since)
+    leaves = in_file(tx, log.file)
+    first = leaves.row(_FIRST_KEPT, of_log=log.log_id, since=since)
     most = first[0] if first and first[0] is not None else None
     if most is None:
-        last = tx.row(_LAST, of_log=log.log_id)
+        last = leaves.row(_LAST, of_log=log.log_id)
         if last is None or last[0] is None:
             return None
         most = last[0] + 1
     row = tx.row(_TREE, of_log=log.log_id, most=most)
     tree = StoredTree(*row) if row else None
     return tree if tree is not None and tree.size > log.cut else None
+
+
+def forget_cut(tx: Transaction, logs: Iterable[LogState]) -> None:
+    """Deletes in ledger files what earlier runs cut off: the database committed that first, a file at its own time."""
+    if tx.files is None:
+        return
+    there = set(tx.files.numbers())
+    cut: dict[int, list[LogState]] = {}
+    for log in logs:
+        if log.cut and log.file is not None and log.file in there:
+            cut.setdefault(log.file, []).append(log)
+    for number, of_file in cut.items():
+        if any(tx.files.of(number).row(_FIRST_CUT, of_log=log.log_id, to=log.cut) for log in of_file):
+            # What was read there until now is of before.
+            tx.files.close()
+            with tx.files.writing(number) as ledger:
+                for log in of_file:
+                    ledger.run(_FORGET_RECORDS, of_log=log.log_id, to=log.cut)
 
 
 def cut_off(tx: Transaction, ledger: Ledger, cuts: Sequence[Cut], since: Instant, at: Instant) -> SignedTree:

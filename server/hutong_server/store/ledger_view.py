@@ -1,21 +1,24 @@
 """Reading the ledger whole, as it is stored: for verification, proofs and export."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import and_, bindparam, func, not_, or_, select
+from sqlalchemy import and_, bindparam, func, not_, select
 
 from hutong_server.domain.report import Instant
 from hutong_server.store import compact, tables
 from hutong_server.store.base import ROOT_LOG, SealBroken
 from hutong_server.store.leaves import leaf_from_rest
 from hutong_server.store.ledger import leaf_context
-from hutong_server.store.ledger_tables import OUTSIDE, ledger_checkpoint, ledger_log, ledger_root, ledger_subject
+from hutong_server.store.ledger_file import counted
+from hutong_server.store.ledger_file_strays import LOGLESS, OUTSIDE_ALL, file_strays
+from hutong_server.store.ledger_tables import is_outside, ledger_checkpoint, ledger_log, ledger_root, ledger_subject
 from hutong_server.store.packing import part_keys
 from hutong_server.store.statements import Statement, as_bytes, as_number
-from hutong_server.store.transaction import Row, Transaction
+from hutong_server.store.transaction import Transaction
 
 _CHUNK = 500
+_ALL = 2**63 - 1
 _UNREADABLE: tuple[type[Exception], ...] = (SealBroken, ValueError, IndexError, *compact.UNREADABLE)
 
 
@@ -28,6 +31,8 @@ class LogState(NamedTuple):
     cut: int
     """Leaves that retention cut off."""
     cut_nodes: tuple[bytes, ...]
+    file: int | None = None
+    """The ledger file in which its leaves stand; None: in the database itself."""
 
 
 class IndexRow(NamedTuple):
@@ -90,11 +95,14 @@ _rec, _log, _tree, _subject = (
     ledger_checkpoint.c,
     ledger_subject.c,
 )
-is_outside = or_(_rec.log_id.is_(None), _rec.log_id == OUTSIDE)
-"""An access record of no log."""
 _LOGS = Statement(
     select(
-        as_bytes(_log.log_id), as_number(_log.started), _log.ended, as_number(_log.cut), as_bytes(_log.cut_nodes)
+        as_bytes(_log.log_id),
+        as_number(_log.started),
+        _log.ended,
+        as_number(_log.cut),
+        as_bytes(_log.cut_nodes),
+        as_number(_log.file),
     ).order_by(_log.started, _log.log_id)
 )
 _LEAVES = Statement(
@@ -109,13 +117,21 @@ _LEAVES = Statement(
         _rec.outcome,
         as_bytes(_rec.patient_keys),
     )
-    .where(_rec.log_id == bindparam("of_log"), _rec.leaf_index >= bindparam("start"))
+    .where(
+        _rec.log_id == bindparam("of_log"),
+        _rec.leaf_index >= bindparam("start"),
+        _rec.leaf_index < bindparam("end"),
+    )
     .order_by(_rec.leaf_index)
     .limit(bindparam("limit"))
 )
 _HASHES = Statement(
     select(as_bytes(_rec.leaf_hash))
-    .where(_rec.log_id == bindparam("of_log"), _rec.leaf_index < bindparam("size"))
+    .where(
+        _rec.log_id == bindparam("of_log"),
+        _rec.leaf_index >= bindparam("start"),
+        _rec.leaf_index < bindparam("end"),
+    )
     .order_by(_rec.leaf_index)
 )
 _root = ledger_root.c
@@ -133,6 +149,9 @@ _LAST_TREE = Statement(
     .where(_tree.log_id == bindparam("of_log"))
     .order_by(_tree.size.desc())
     .limit(1)
+)
+_LOG = Statement(
+    select(as_number(_log.file), _log.ended, as_number(_log.cut)).where(_log.log_id == bindparam("of_log"))
 )
 _LISTED = Statement(
     select(_subject.patient_key).where(
@@ -162,14 +181,21 @@ _STRAY_SUBJECTS = Statement(
     )
     .where(_rec.log_id.is_(None))
 )
-# In the distributed form entries and leaves stand on different machines: log after log, then, which are not long.
+# In the distributed form entries and leaves stand on different machines, on SQLite in different files: log after log,
+# then, which are not long.
 _LOGS_LISTED = Statement(select(_subject.log_id).distinct())
 _LISTED_OF = Statement(
     select(_subject.leaf_index, func.count())
     .where(_subject.log_id == bindparam("of_log"))
     .group_by(_subject.leaf_index)
 )
-_THERE = Statement(select(_rec.leaf_index).where(_rec.log_id == bindparam("of_log")))
+_THERE = Statement(
+    select(_rec.leaf_index).where(
+        _rec.log_id == bindparam("of_log"),
+        _rec.leaf_index >= bindparam("start"),
+        _rec.leaf_index < bindparam("end"),
+    )
+)
 _OUTSIDE = Statement(
     select(func.count()).where(
         is_outside,
@@ -184,6 +210,16 @@ def take_any_text(tx: Transaction) -> None:
         tx.connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
 
 
+class _Place(NamedTuple):
+    """Where leaves stand that are a log's."""
+
+    tx: Transaction
+    start: int
+    """From which number on: what is before it was cut off, and may not be deleted yet."""
+    end: int
+    """Before which number."""
+
+
 class SqlLedgerView:
     """LedgerView over a transaction."""
 
@@ -193,8 +229,10 @@ class SqlLedgerView:
     def logs(self) -> list[LogState]:
         """See LedgerView."""
         return [
-            LogState(log_id, started, bool(ended), cut, tuple(nodes[i : i + 32] for i in range(0, len(nodes), 32)))
-            for log_id, started, ended, cut, nodes in self._tx.rows(_LOGS)
+            LogState(
+                log_id, started, bool(ended), cut, tuple(nodes[i : i + 32] for i in range(0, len(nodes), 32)), file
+            )
+            for log_id, started, ended, cut, nodes, file in self._tx.rows(_LOGS)
         ]
 
     def leaves(self, log_id: bytes, start: int = 0) -> Iterator[StoredLeaf]:
@@ -203,8 +241,10 @@ class SqlLedgerView:
             for index, body, hashed in self._tx.rows(_ROOTS):
                 yield StoredLeaf(index, hashed, body, None)
             return
+        ledger, cut, end = self._place(log_id)
+        start = max(start, cut)
         while True:
-            rows = self._tx.rows(_LEAVES, of_log=log_id, start=start, limit=_CHUNK)
+            rows = ledger.rows(_LEAVES, of_log=log_id, start=start, end=end, limit=_CHUNK)
             for index, hashed, sealed, *clear in rows:
                 yield StoredLeaf(index, hashed, self._opened(sealed, log_id, index), self._row(log_id, index, *clear))
             if len(rows) < _CHUNK:
@@ -224,22 +264,29 @@ class SqlLedgerView:
 
     def strays(self) -> list[tuple[str, int]]:
         """See LedgerView."""
+        beside = file_strays(self._tx)
         counts = (
-            ("leaves of a log that is not there", self._tx.row(_STRAY_LEAVES)),
-            ("checkpoints of a log that is not there", self._tx.row(_STRAY_TREES, root=ROOT_LOG)),
+            (LOGLESS, self._count(_STRAY_LEAVES) + beside.pop(LOGLESS, 0)),
+            ("checkpoints of a log that is not there", self._count(_STRAY_TREES, root=ROOT_LOG)),
             ("entries of a patient's list without their leaf", self._stray_subjects()),
-            ("records outside of every log, written after the ledger began", self._tx.row(_OUTSIDE)),
+            (OUTSIDE_ALL, self._count(_OUTSIDE) + beside.pop(OUTSIDE_ALL, 0)),
+            *beside.items(),
         )
-        return [(what, row[0]) for what, row in counts if row is not None and row[0]]
+        return [(what, count) for what, count in counts if count]
 
-    def _stray_subjects(self) -> Row | None:
-        if not self._tx.distributed:
-            return self._tx.row(_STRAY_SUBJECTS)
+    def _count(self, statement: Statement, **values: Any) -> int:
+        row = self._tx.row(statement, **values)
+        return int(row[0]) if row else 0
+
+    def _stray_subjects(self) -> int:
+        if not self._tx.distributed and self._tx.files is None:
+            return self._count(_STRAY_SUBJECTS)
         count = 0
         for (log_id,) in self._tx.rows(_LOGS_LISTED):
-            there = {index for (index,) in self._tx.rows(_THERE, of_log=log_id)}
+            ledger, start, end = self._place(log_id)
+            there = {index for (index,) in ledger.rows(_THERE, of_log=log_id, start=start, end=end)}
             count += sum(times for index, times in self._tx.rows(_LISTED_OF, of_log=log_id) if index not in there)
-        return (count,)
+        return count
 
     def newest(self, log_id: bytes) -> StoredTree | None:
         """The newest signed tree of a log."""
@@ -250,7 +297,17 @@ class SqlLedgerView:
         """Hashes of the leaves that are kept, up to a size."""
         if log_id == ROOT_LOG:
             return [leaf.hashed for leaf in self.leaves(ROOT_LOG)][:size]
-        return [bytes(row[0]) for row in self._tx.rows(_HASHES, of_log=log_id, size=size)]
+        ledger, cut, end = self._place(log_id)
+        return [bytes(row[0]) for row in ledger.rows(_HASHES, of_log=log_id, start=cut, end=min(size, end))]
+
+    def _place(self, log_id: bytes) -> _Place:
+        """Where the leaves of a log stand."""
+        log = self._tx.row(_LOG, of_log=log_id)
+        if self._tx.files is None or log is None or log[0] is None:
+            return _Place(self._tx, 0, _ALL)
+        ledger = self._tx.files.of(log[0])
+        end = counted(self._tx, ledger, log_id, ended=bool(log[1]))
+        return _Place(ledger, log[2], _ALL if end is None else end)
 
     def _opened(self, sealed: bytes, log_id: bytes, index: int) -> bytes | None:
         try:

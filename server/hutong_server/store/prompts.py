@@ -16,11 +16,14 @@ from hutong_server.store import tables
 from hutong_server.store.base import AccessRecord, Prompt
 from hutong_server.store.leaves import access_of, leaf_from_rest
 from hutong_server.store.ledger import leaf_context, record_context
+from hutong_server.store.ledger_file import in_file
 from hutong_server.store.packing import pack, part_keys, unpack
 from hutong_server.store.statements import Statement, upsert
 from hutong_server.store.transaction import Row, Transaction
 
 _PROMPT = b"prompt"
+_FILE = 2**48
+"""More than the records of a ledger file."""
 _LINE = 5
 """Parts of a line."""
 
@@ -146,10 +149,19 @@ def offered(
     return standing, tuple(line for line in opened if len(line) > _LINE)
 
 
+def _access_rows(tx: Transaction, after: int, limit: int) -> list[Row]:
+    found = tx.rows(_RECORDS, after=after, limit=limit)
+    for file in tx.files.numbers() if tx.files is not None else ():
+        first = (file + 1) * _FILE
+        rows = in_file(tx, file).rows(_RECORDS, after=max(after - first, 0), limit=limit)
+        found += [(first + row[0], *row[1:]) for row in rows if first + row[0] > after]
+    return found[:limit]
+
+
 def access_records(tx: Transaction, after: int = 0, limit: int = 1000) -> list[tuple[int, AccessRecord]]:
-    """(number, record) after a number, in the order of the numbers."""
+    """(number, record) after a number, in the order of the numbers: those of the database, then file by file."""
     found = []
-    for row in tx.rows(_RECORDS, after=after, limit=limit):
+    for row in _access_rows(tx, after, limit):
         number, at, method, institution, role, outcome, keys, sealed, log_id, index, _ = row
         context = record_context(at, keys) if not log_id else leaf_context(log_id, index)
         plain = leaf_from_rest(tx.sealer.open(sealed, context))

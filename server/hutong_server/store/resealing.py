@@ -1,6 +1,6 @@
 """Every sealed column of the store: what is bound to each blob, and its walk when the data key is exchanged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from hutong_server.store.decision_tables import decision
 from hutong_server.store.decisions import context as decision_context
 from hutong_server.store.keys import token_context
 from hutong_server.store.ledger import leaf_context, record_context
+from hutong_server.store.ledger_file import in_file
 from hutong_server.store.notice_tables import notice, reliance
 from hutong_server.store.notices import notice_context
 from hutong_server.store.packing import sealed_context, version_context
@@ -151,33 +152,52 @@ def _places() -> dict[str, _Place]:
 
 
 PLACES = _places()
+_IN_FILE = " of ledger file "
+
+
+def _everywhere(tx: Transaction) -> Iterator[tuple[str, _Place, Transaction]]:
+    """(name, place, where it stands) of the database and of its ledger files."""
+    yield from ((name, place, tx) for name, place in PLACES.items())
+    for file in tx.files.numbers() if tx.files is not None else ():
+        leaves = f"{tables.access_record.name}.{tables.access_record.c.body.name}"
+        yield f"{leaves}{_IN_FILE}{file}", PLACES[leaves], in_file(tx, file)
 
 
 def seal_uses(tx: Transaction) -> dict[bytes, dict[str, int]]:
     """See Reader."""
     found: dict[bytes, dict[str, int]] = {}
-    for name, place in PLACES.items():
-        for prefix, count in tx.rows(place.statement("uses")):
+    for name, place, stands in _everywhere(tx):
+        for prefix, count in stands.rows(place.statement("uses")):
             found.setdefault(bytes(prefix), {})[name] = count
     return found
 
 
 def check_seals(tx: Transaction) -> None:
     """See Reader."""
-    for place in PLACES.values():
-        for sealed, *bound in tx.rows(place.statement("first"), prefix=b"", limit=1):
+    for _, place, stands in _everywhere(tx):
+        for sealed, *bound in stands.rows(place.statement("first"), prefix=b"", limit=1):
             tx.sealer.open(sealed, place.was(sealed, tuple(bound)))
 
 
 def reseal(tx: Transaction, place: str, prefix: bytes, after: tuple[object, ...] | None, limit: int) -> Swept:
     """See Writer. A blob that was changed meanwhile is left: who changed it sealed it anew."""
-    at = PLACES[place]
+    name, _, file = place.partition(_IN_FILE)
+    if not file or tx.files is None:
+        return _reseal(tx, tx, PLACES[name], prefix, after, limit)
+    with tx.files.writing(int(file)) as ledger:
+        return _reseal(tx, ledger, PLACES[name], prefix, after, limit)
+
+
+def _reseal(
+    tx: Transaction, stands: Transaction, at: _Place, prefix: bytes, after: tuple[object, ...] | None, limit: int
+) -> Swept:
+    """`stands`: where the blobs stand."""
     count = len(at.keys)
     if after is None:
-        rows = tx.rows(at.statement("first"), prefix=prefix, limit=limit)
+        rows = stands.rows(at.statement("first"), prefix=prefix, limit=limit)
     else:
         position = {f"after{i}": value for i, value in enumerate(after)}
-        rows = tx.rows(at.statement("after"), prefix=prefix, limit=limit, **position)
+        rows = stands.rows(at.statement("after"), prefix=prefix, limit=limit, **position)
     changed = broken = 0
     for sealed, *values in rows:
         bound = tuple(values)
@@ -188,7 +208,7 @@ def reseal(tx: Transaction, place: str, prefix: bytes, after: tuple[object, ...]
             continue
         anew = tx.sealer.seal(plain, (at.now or at.was)(sealed, bound))
         keys = {f"key{i}": value for i, value in enumerate(_keys_of(at, bound, count))}
-        tx.run(at.statement("change"), former=sealed, sealed=anew, **keys)
+        stands.run(at.statement("change"), former=sealed, sealed=anew, **keys)
         changed += 1
     last = _keys_of(at, tuple(rows[-1][1:]), count) if len(rows) == limit else None
     return Swept(last, changed, broken)

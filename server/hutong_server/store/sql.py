@@ -30,6 +30,7 @@ from hutong_server.store import unmapped as _unmapped
 from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Sealer, StoreUnavailable
 from hutong_server.store.base_acts import Act
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
+from hutong_server.store.ledger_file import LedgerSlot
 from hutong_server.store.sessions import Session, watch_commits
 from hutong_server.store.transaction import Transaction
 
@@ -136,7 +137,7 @@ class SqlReader(Transaction):
 class SqlWriter(SqlReader):
     """The Writer. One that is given a ledger is a log of it: the commit writes the leaves first."""
 
-    __slots__ = ("_at", "_ledger", "_log", "_plain", "_untouched", "pending", "waiting")
+    __slots__ = ("_at", "_ledger", "_log", "_plain", "_slot", "_untouched", "pending", "waiting")
 
     def __init__(
         self,
@@ -145,11 +146,14 @@ class SqlWriter(SqlReader):
         sealer: Sealer,
         ledger: Ledger | None = None,
         session: Session = Session(),  # noqa: B008  immutable
+        slot: LedgerSlot | None = None,
     ) -> None:
+        """`slot`: the ledger file for the leaves; None: they stand in the database."""
         super().__init__(connection, database, sealer, session)
         if database == "postgresql":
             self._warnings = watch_commits(connection)
         self._ledger = ledger
+        self._slot = slot
         self._log: LedgerLog | None = None
         self._at = 0
         self.pending: list[Pending] = []
@@ -234,10 +238,23 @@ class SqlWriter(SqlReader):
         if self.pending and self._ledger is None:
             write_outside(self, self.pending)
         elif self.pending and self._ledger is not None:
-            written = write_leaves(self, self._ledger, self._log or self._ledger.new_log(), self.pending)
+            log = self._log or self._ledger.new_log()
+            written = write_leaves(self, self._ledger, log, self.pending, self._file())
             self._at = self.pending[-1].access.at
             self._tell_acts(self._ledger, written)
+            if self._slot is not None:
+                # Last: nearly all that can fail has not.
+                self._slot.write(self, written.rows)
         self._commit(written)
+
+    def _file(self) -> int | None:
+        if self._slot is None:
+            return None
+        try:
+            return self._slot.take()
+        except OSError as error:
+            self.rollback()
+            raise StoreUnavailable(f"no ledger file can be written ({type(error).__name__})") from None
 
     def _tell_acts(self, ledger: Ledger, written: Committed) -> None:
         """Acts are told before they count: one that is told and then fails is tried again by its caller."""
@@ -269,6 +286,8 @@ class SqlWriter(SqlReader):
             raise
         self.pending.clear()
         if written is not None and self._ledger is not None:
+            if self._slot is not None and written.rows:
+                self._slot.committed()
             written.log.advance()
             self._log = written.log
             for log_id, tree in written.trees:

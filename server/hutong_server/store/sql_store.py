@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, PoolProxiedConnection
@@ -11,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hutong_server.store.base import LateReader, Ledger, Question, Reader, Sealer, StoreUnavailable, Tokens, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
+from hutong_server.store.ledger_file import Beside, LedgerFiles, LedgerSlot
 from hutong_server.store.replica import Replica, TooLate
 from hutong_server.store.sessions import SESSION, Prepared, Session, Timeouts
 from hutong_server.store.sql import SqlReader, SqlWriter
@@ -35,8 +37,12 @@ class SqlStore:
         queue_limit: int,
         ledger: Ledger | None = None,
         replica: Replica | None = None,
+        beside: Beside | None = None,
     ) -> None:
+        """`beside`: where the ledger files of SQLite stand."""
         self._engine = engine
+        self._beside = beside
+        self._slot = LedgerSlot(beside) if beside is not None and ledger is not None else None
         self._replica = replica
         self._database = engine.dialect.name
         self._sealer = sealer
@@ -80,6 +86,7 @@ class SqlStore:
             session: Session = pooled.info.get(SESSION, Session())
             reader = SqlReader(pooled.driver_connection, self._database, self._sealer, session)
             reader.tokens = self._tokens
+            reader.files = self._files(reader)
             reader.begin_read()
             value = job(reader)
             reader.commit()
@@ -96,6 +103,7 @@ class SqlStore:
         else:
             return value
         finally:
+            reader.close_files()
             pooled.close()
 
     def _give_up(self, pooled: PoolProxiedConnection) -> None:
@@ -116,6 +124,8 @@ class SqlStore:
     def close(self) -> None:
         """See Store."""
         self._lanes.close()
+        if self._slot is not None:
+            self._slot.close()
         if self._ledger is not None:
             self._ledger.close()
         self._closed = True
@@ -139,9 +149,13 @@ class SqlStore:
         connection, session = pooled.driver_connection, pooled.info.get(SESSION, Session())
         # A lane keeps its connection: it is none of the pool's.
         pooled.detach()
-        writer = SqlWriter(connection, self._database, self._sealer, self._ledger, session)
+        writer = SqlWriter(connection, self._database, self._sealer, self._ledger, session, self._slot)
         writer.tokens = self._tokens
+        writer.files = self._files(writer)
         return writer
+
+    def _files(self, tx: SqlReader) -> LedgerFiles | None:
+        return None if self._beside is None else LedgerFiles(self._beside, tx.connection, self._sealer)
 
 
 def open_store(
@@ -171,4 +185,7 @@ def open_store(
         engine.raw_connection().close()
     except _NO_CONNECTION as error:
         raise StoreUnavailable(f"the database does not answer ({type(error).__name__})") from None
-    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit, ledger=ledger, replica=replica)
+    beside = None
+    if engine.dialect.name == "sqlite":
+        beside = Beside(Path(engine.url.database or ""), timeout_ms)
+    return SqlStore(engine, sealer, lanes=lanes, queue_limit=queue_limit, ledger=ledger, replica=replica, beside=beside)

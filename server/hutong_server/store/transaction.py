@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -11,6 +11,9 @@ from hutong_server.store.base import PatientToken, Sealer, Tokens
 from hutong_server.store.decoys import Decoys
 from hutong_server.store.sessions import Session
 from hutong_server.store.statements import Statement, StatementOver
+
+if TYPE_CHECKING:
+    from hutong_server.store.ledger_file import LedgerFiles
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error)
 """What the database says when it refuses. Their texts may hold values and go nowhere."""
@@ -59,6 +62,7 @@ class Transaction:
         "database",
         "decoys",
         "distributed",
+        "files",
         "may_wait",
         "sealer",
         "tokens",
@@ -71,6 +75,8 @@ class Transaction:
         pooled = session.begin_with and not session.standby
         self._begin_read = _BEGIN_READ_POOLED if pooled else _BEGIN_READ[database]
         self.distributed = session.distributed
+        self.files: LedgerFiles | None = None
+        """The ledger files beside a SQLite database; None: it has none."""
         self._warnings: list[str] = []
         self.connection = connection
         self.database = database
@@ -153,6 +159,7 @@ class Transaction:
 
     def end_read(self) -> None:
         """Ends a transaction that saw one state."""
+        self.close_files()
         self._execute("COMMIT")
 
     def begin_write(self) -> None:
@@ -168,6 +175,7 @@ class Transaction:
 
     def commit(self) -> None:
         """Makes it durable."""
+        self.close_files()
         self._warnings.clear()
         self._execute("COMMIT")
         if self._warnings:
@@ -175,7 +183,13 @@ class Transaction:
 
     def rollback(self) -> None:
         """Undoes all of it."""
+        self.close_files()
         self._execute("ROLLBACK")
+
+    def close_files(self) -> None:
+        """Ends what was read in ledger files."""
+        if self.files is not None:
+            self.files.close()
 
     def touch(self, *keys: bytes) -> None:
         """Notes that what a chart of these records shows changes (see changes.py). The note of a job that is undone may

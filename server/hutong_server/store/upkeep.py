@@ -4,8 +4,10 @@ SQLite: statistics for its planner, the write-ahead log cut, the file checked. P
 emptied, and a look at what autovacuum does not mend: indexes that are invalid or bloated, transaction ids that run out.
 """
 
+import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, Index, inspect
@@ -16,6 +18,7 @@ from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.base_housekeeping import FORGETTABLE
 from hutong_server.store.engine import make_engine
 from hutong_server.store.housekeeping import table_of
+from hutong_server.store.ledger_file import Beside, files_of
 from hutong_server.store.tables import metadata
 from hutong_server.store.transaction import DRIVER_ERRORS
 
@@ -62,7 +65,10 @@ def vacuum(url: str, forgotten: Collection[str], *, compact: bool = False) -> li
     for which every writer waits. Raises StoreUnavailable, UnsafeSettings."""
     with _connected(url) as (engine, connection):
         if engine.dialect.name == "sqlite":
-            return _vacuum_sqlite(connection, compact)
+            found = [Finding("vacuum", _vacuum_sqlite(connection, compact))]
+            for path, ledger in _ledger_files(engine):
+                found.append(Finding("vacuum", f"{path.name}: {_vacuum_sqlite(ledger, compact)}"))
+            return found
         names = sorted({table_of(what) for what in FORGETTABLE if what in forgotten})
         for name in names:
             # One that somebody has locked is left to the next run.
@@ -70,7 +76,15 @@ def vacuum(url: str, forgotten: Collection[str], *, compact: bool = False) -> li
         return [Finding("vacuum", ", ".join(names) or "nothing to tidy up")]
 
 
-def _vacuum_sqlite(connection: Any, compact: bool) -> list[Finding]:
+def _ledger_files(engine: Engine) -> Iterator[tuple[Path, sqlite3.Connection]]:
+    """Those beside a SQLite database, one after the other."""
+    beside = Beside(Path(engine.url.database or ""), LONGEST_MS)
+    for number, path in files_of(beside.database).items():
+        with closing(beside.connect(number)) as connection:
+            yield path, connection
+
+
+def _vacuum_sqlite(connection: Any, compact: bool) -> str:
     def number(pragma: str) -> int:
         return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
 
@@ -82,20 +96,23 @@ def _vacuum_sqlite(connection: Any, compact: bool) -> list[Finding]:
     log = f"log not cut, somebody reads it: {moved} of {frames} pages moved" if busy else "log cut"
     free, pages, size = number("freelist_count"), number("page_count"), number("page_size")
     share = f"{free * size / 2**20:.0f} MB of {pages * size / 2**20:.0f} MB are free for new rows"
-    return [Finding("vacuum", f"planner's statistics renewed; {log}; {share}")]
+    return f"planner's statistics renewed; {log}; {share}"
 
 
 def check(url: str, *, deep: bool = False, mend: bool = False) -> list[Finding]:
     """Looks at tables and indexes. `deep`: every row of every index as well. `mend`: makes indexes that are missing,
     and makes anew those that are invalid or bloated. Raises StoreUnavailable, UnsafeSettings."""
     with _connected(url) as (engine, connection):
-        sqlite = engine.dialect.name == "sqlite"
+        of_sqlite = engine.dialect.name == "sqlite"
         missing = list(_missing(engine))
         if mend:
             for index in missing:
                 _make(index, engine, connection)
         found = [_told("indexes", [f"{index.name} is missing" for index in missing], "all are there", mend)]
-        return found + (_check_sqlite(connection, deep, mend) if sqlite else _check_postgresql(connection, deep, mend))
+        if not of_sqlite:
+            return found + _check_postgresql(connection, deep, mend)
+        found.append(_check_sqlite("", connection, deep, mend))
+        return found + [_check_sqlite(f"{path.name}: ", ledger, deep, mend) for path, ledger in _ledger_files(engine)]
 
 
 def _told(subject: str, wrong: list[str], well: str, mended: bool) -> Finding:
@@ -122,15 +139,16 @@ def _make(index: Index, engine: Engine, connection: Any) -> None:
     connection.execute(text)
 
 
-def _check_sqlite(connection: Any, deep: bool, mend: bool) -> list[Finding]:
+def _check_sqlite(which: str, connection: Any, deep: bool, mend: bool) -> Finding:
     pragma = "integrity_check" if deep else "quick_check"
     if mend:
         connection.execute("REINDEX")
     # Its words name tables, indexes and row numbers.
     faults = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}(20)").fetchall()]
     if faults == ["ok"]:
-        return [Finding("file", f"{pragma}: ok")]
-    return [Finding("file", f"{pragma}: {'; '.join(faults)}", "housekeeping --mend, else restore the last backup")]
+        return Finding("file", f"{which}{pragma}: ok")
+    wrong = "housekeeping --mend, else restore the last backup"
+    return Finding("file", f"{which}{pragma}: {'; '.join(faults)}", wrong)
 
 
 _INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid AND indrelid::regclass::text = ANY(%s)"

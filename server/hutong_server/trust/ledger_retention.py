@@ -2,7 +2,7 @@
 
 from hutong_server.domain.report import Instant
 from hutong_server.store.base import AccessRecord, Ledger, Writer
-from hutong_server.store.ledger_retention import Cut, cut_off, cut_point
+from hutong_server.store.ledger_retention import Cut, cut_off, cut_point, forget_cut
 from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.trust.merkle import Frontier
 
@@ -20,9 +20,11 @@ def cut_before(writer: Writer, ledger: Ledger, since: Instant, at: Instant) -> l
     """
     tx = writer
     view = SqlLedgerView(tx)  # type: ignore[arg-type]  # the store's writers are transactions
+    logs = view.logs()
+    forget_cut(tx, logs)  # type: ignore[arg-type]  # see above
     cuts: list[Cut] = []
     done: list[tuple[bytes, int]] = []
-    for log in view.logs():
+    for log in logs:
         tree = cut_point(tx, log, since)  # type: ignore[arg-type]  # see above
         if tree is None:
             continue

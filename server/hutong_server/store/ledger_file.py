@@ -88,7 +88,7 @@ def files_of(database: Path) -> dict[int, Path]:
     """The ledger files of a database that are there, by number."""
     begins = f"{database.name}-ledger-"
     try:
-        names = [each.name for each in database.parent.iterdir()]
+        names = [each.name for each in database.parent.iterdir() if each.is_file()]
     except FileNotFoundError:
         return {}
     ends = (name.removeprefix(begins) for name in names if name.startswith(begins))
@@ -121,20 +121,25 @@ class LedgerFiles:
 
     def _read(self, number: int) -> sqlite3.Connection:
         if self._beside.path(number).is_file():
-            connection = self._beside.connect(number)
             try:
-                connection.execute("PRAGMA query_only=ON")
-                connection.execute("BEGIN")
-                connection.execute("SELECT leaf_hash FROM access_record LIMIT 1").fetchone()
+                return self._begun(number)
             except sqlite3.DatabaseError as error:
-                connection.close()
                 if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
                     raise
-            else:
-                return connection
         empty = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         empty.execute(_MADE[0])
         return empty
+
+    def _begun(self, number: int) -> sqlite3.Connection:
+        connection = self._beside.connect(number)
+        try:
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("BEGIN")
+            connection.execute("SELECT leaf_hash FROM access_record LIMIT 1").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
     def writing(self, number: int) -> Iterator[Transaction]:

@@ -322,17 +322,22 @@ def traced(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[Server
     started.end()
 
 
-_CALL = re.compile(r"^\d+ +([\d.]+) f(?:data)?sync\(.*\) += 0 .*<([\d.]+)>$")
-_RESUMED = re.compile(r"^\d+ +([\d.]+) <\.\.\. f(?:data)?sync resumed>.*\) += 0 .*<([\d.]+)>$")
+_CALL = re.compile(r"^\d+ +([\d.]+) f(?:data)?sync\(\d+<(.*)>\) += 0 .*<([\d.]+)>$")
+_BEGUN = re.compile(r"^(\d+) +[\d.]+ f(?:data)?sync\(\d+<([^>]*)>? <unfinished")
+_RESUMED = re.compile(r"^(\d+) +([\d.]+) <\.\.\. f(?:data)?sync resumed>.*\) += 0 .*<([\d.]+)>$")
 
 
-def synced(trace: str) -> Iterator[tuple[float, float]]:
-    """Begin and end of each sync that succeeded. strace stamps a call that others interrupt at its end."""
+def synced(trace: str) -> Iterator[tuple[float, float, str]]:
+    """Begin and end of each sync that succeeded, and of which file. strace stamps a call that others interrupt at its
+    end."""
+    begun: dict[str, str] = {}
     for text in trace.splitlines():
         if whole := _CALL.match(text):
-            yield float(whole[1]), float(whole[1]) + float(whole[2])
+            yield float(whole[1]), float(whole[1]) + float(whole[3]), whole[2]
+        elif first := _BEGUN.match(text):
+            begun[first[1]] = first[2]
         elif rest := _RESUMED.match(text):
-            yield float(rest[1]) - float(rest[2]), float(rest[1])
+            yield float(rest[2]) - float(rest[3]), float(rest[2]), begun.pop(rest[1])
 
 
 async def test_a_sync_precedes_every_acknowledgement(
@@ -380,7 +385,12 @@ async def test_a_sync_precedes_every_acknowledgement(
     syncs = list(synced(trace.read_text()))
     assert syncs, "the trace holds no sync at all"
     for name, begin, end in calls:
-        # A sync that began after the question and was over before the answer.
-        within = [first for first, last in syncs if begin <= first and last <= end]
-        assert within, f"{name} was acknowledged without a sync"
-        assert end - begin >= 0.04
+        # A sync that began after the question and was over before the answer: of the ledger, and then of the database.
+        within = [(first, last, path) for first, last, path in syncs if begin <= first and last <= end]
+        leaves = [last for _, last, path in within if path.endswith("-ledger-0-wal")]
+        assert leaves, f"{name} was acknowledged without a sync of its leaf"
+        rest = [first for first, _, path in within if path.endswith("hutong.db-wal")]
+        assert any(first >= min(leaves) for first in rest), (
+            f"{name} was acknowledged without a sync of what it tells of"
+        )
+        assert end - begin >= 0.08

@@ -68,7 +68,13 @@ def verify(
             refuse([f"{offline}: {error}"], _WRONG)
     else:
         with _opened(settings_or_refuse(_WRONG)) as (store, _):
-            found = _look_both(store, lambda view, index: ledger_check.verify(view, verifier, notes, index))
+            found, prepared = _look_both(
+                store, lambda view, index: (ledger_check.verify(view, verifier, notes, index), view.prepared())
+            )
+        for log_id, first, leaves in prepared:
+            print(
+                f"log {log_id.hex()}: {leaves} leaves from {first} on were prepared, not committed: they do not count"
+            )
     _tell(found, bool(notes))
 
 

@@ -179,6 +179,11 @@ def test_a_database_that_is_not_there_is_unsafe_or_is_another_users(
     ((_, text),) = wrong(own, url)
     assert text.endswith("is open to others (mode 0644)")
     file.chmod(0o600)
+    ledger = Path(f"{file}-ledger-0")
+    ledger.touch(0o640)
+    ((_, text),) = wrong(own, url)
+    assert text == f"{ledger} is open to others (mode 0640)"
+    ledger.unlink()
     if os.geteuid() == 0:
         os.chown(file, 65534, 65534)
         ((_, text),) = wrong(own, url)

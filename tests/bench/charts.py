@@ -10,6 +10,7 @@ import psycopg
 from hutong.v1 import reuse_service_pb2
 from hutong_server.api.rule_snapshot import read_book
 from hutong_server.app import now
+from hutong_server.store.database_copy import files_at
 from hutong_server.store.sql_store import open_store
 from hutong_server.trust.keys import read_key_file
 from hutong_server.trust.sealing import AesGcmSealer
@@ -89,11 +90,16 @@ class _Cost:
     def _now(self) -> tuple[float, float, float, float]:
         """(prompts, seconds of the server, seconds of PostgreSQL, bytes) so far."""
         if self._database is None:
-            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as connection:
-                (pages,) = connection.execute("PRAGMA page_count").fetchone()
-                (page,) = connection.execute("PRAGMA page_size").fetchone()
+            file = Path(self._url.removeprefix("sqlite:///"))
+            size = 0
+            for path in files_at(file):
+                with closing(sqlite3.connect(path)) as connection:
+                    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+                    (page,) = connection.execute("PRAGMA page_size").fetchone()
+                    size += pages * page
+            with closing(sqlite3.connect(file)) as connection:
                 (count,) = connection.execute("SELECT count(*) FROM prompt").fetchone()
-            return count, processor.seconds_of(self._server), 0.0, pages * page
+            return count, processor.seconds_of(self._server), 0.0, size
         with psycopg.connect(self._url, autocommit=True) as connection:
             found = connection.execute(
                 "SELECT (SELECT count(*) FROM prompt), pg_database_size(current_database())"

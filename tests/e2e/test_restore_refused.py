@@ -72,6 +72,13 @@ def acts(desk: Desk) -> list[Path]:
 
 def test_what_was_tampered_with_is_not_put_back(desk: Desk) -> None:
     backup = desk.directory / "backup"
+    # A ledger file that was put there, and one that was taken away.
+    shutil.copyfile(backup / "hutong.db-ledger-0", backup / "hutong.db-ledger-3")
+    assert "the manifest does not name hutong.db-ledger-3" in put_back(desk)[1]
+    (backup / "hutong.db-ledger-3").replace(desk.directory / "aside")
+    (backup / "hutong.db-ledger-0").rename(desk.directory / "aside")
+    assert "hutong.db-ledger-0: No such file" in put_back(desk)[1]
+    (desk.directory / "aside").rename(backup / "hutong.db-ledger-0")
     flip(backup / "hutong.db")
     assert put_back(desk)[0] == 1
     assert "hutong.db: was changed" in put_back(desk)[1]

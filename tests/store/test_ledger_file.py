@@ -99,6 +99,9 @@ def test_a_process_that_dies_between_its_two_commits_leaves_nothing_that_counts(
     assert found(url, sealer) == []
     with reopened(url, sealer) as store:
         sizes = [size for log, size in verified(store).sizes.items() if log != ROOT_LOG]
+        prepared = store.read(lambda reader: SqlLedgerView(reader).prepared())  # type: ignore[arg-type]
+    # Of a log that never began nothing is said.
+    assert [found[1:] for found in prepared] == ([(leaves - 1, 1)] if leaves > 1 else [])
     assert sizes == ([leaves - 1] if leaves > 1 else [])
     # Who writes next has the same file, and removes it.
     written(url, sealer, 2)

@@ -308,5 +308,6 @@ class _Lane:
     def _discard(self) -> None:
         if self._writer is not None:
             with suppress(*DRIVER_ERRORS):
+                self._writer.close_files()
                 self._writer.connection.close()
             self._writer = None

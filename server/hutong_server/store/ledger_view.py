@@ -10,7 +10,7 @@ from hutong_server.store import compact, tables
 from hutong_server.store.base import ROOT_LOG, SealBroken
 from hutong_server.store.leaves import leaf_from_rest
 from hutong_server.store.ledger import leaf_context
-from hutong_server.store.ledger_file import counted
+from hutong_server.store.ledger_file import beyond, counted
 from hutong_server.store.ledger_file_strays import LOGLESS, OUTSIDE_ALL, file_strays
 from hutong_server.store.ledger_tables import is_outside, ledger_checkpoint, ledger_log, ledger_root, ledger_subject
 from hutong_server.store.packing import part_keys
@@ -299,6 +299,18 @@ class SqlLedgerView:
             return [leaf.hashed for leaf in self.leaves(ROOT_LOG)][:size]
         ledger, cut, end = self._place(log_id)
         return [bytes(row[0]) for row in ledger.rows(_HASHES, of_log=log_id, start=cut, end=min(size, end))]
+
+    def prepared(self) -> list[tuple[bytes, int, int]]:
+        """(log, first leaf, leaves) that stand in ledger files and do not count: their commit did not come through."""
+        found = []
+        for log in self.logs():
+            ledger, _, end = self._place(log.log_id)
+            if self._tx.files is not None and end < _ALL and beyond(ledger, log.log_id, end):
+                # Or came since.
+                size = max(end, self._tx.files.committed_now(log.log_id))
+                if left := beyond(ledger, log.log_id, size):
+                    found.append((log.log_id, size, left))
+        return found
 
     def _place(self, log_id: bytes) -> _Place:
         """Where the leaves of a log stand."""

@@ -191,21 +191,19 @@ class _Lane:
 
     def _read(self, batch: list[_Queued]) -> list[_Queued]:
         reader = self._opened()
-        ready: list[_Queued] = []
+        ready = [queued for queued in batch if queued.question is None]
         refused: list[_Ran] = []
         reader.begin_read()
-        for queued in batch:
-            if queued.question is None:
-                ready.append(queued)
-                continue
-            try:
-                value, job = queued.question(reader)
-            except DRIVER_ERRORS:
-                raise
-            except Exception as error:
-                refused.append(_Ran(queued, error=error))
-            else:
+        asked = [(queued, queued.question) for queued in batch if queued.question is not None]
+        answers = reader.answers([question for _, question in asked])
+        for (queued, _), answer in zip(asked, answers, strict=True):
+            if answer.error is None:
+                value, job = answer.value
                 ready.append(_Queued(_giving(value, job), queued.future))
+            elif isinstance(answer.error, DRIVER_ERRORS):
+                raise answer.error
+            else:
+                refused.append(_Ran(queued, error=answer.error))
         reader.end_read()
         for each in refused:
             each.resolve()

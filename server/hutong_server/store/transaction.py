@@ -2,7 +2,8 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -57,6 +58,7 @@ class Transaction:
         "_begin_with",
         "_execute",
         "_execute_many",
+        "_rest",
         "_warnings",
         "connection",
         "database",
@@ -90,17 +92,25 @@ class Transaction:
         """Whether lock() waits. A job that shares its transaction must not: it would hold others' locks meanwhile."""
         target = connection.cursor(binary=True) if database == "postgresql" else connection
         self._execute, self._execute_many = target.execute, target.executemany
+        self._rest: Callable[[str, Sequence[Any]], list[Row]] | None = None
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows."""
         compiled = statement.on(self.database)
-        found: list[Row] = self._execute(compiled.text, compiled.values(values)).fetchall()
-        return found
+        return self._all(compiled.text, compiled.values(values))
 
     def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row, if any."""
         compiled = statement.on(self.database)
+        if self._rest is not None:
+            return next(iter(self._rest(compiled.text, compiled.values(values))), None)
         found: Row | None = self._execute(compiled.text, compiled.values(values)).fetchone()
+        return found
+
+    def _all(self, text: str, values: Sequence[Any]) -> list[Row]:
+        if self._rest is not None:
+            return self._rest(text, values)
+        found: list[Row] = self._execute(text, values).fetchall()
         return found
 
     def run(self, statement: Statement, **values: Any) -> None:
@@ -122,15 +132,9 @@ class Transaction:
         """All rows that one statement gives, run once for each of `many`; on PostgreSQL in few round trips."""
         compiled = statement.on(self.database)
         values = [compiled.values(each) for each in many]
-        if self.database == "sqlite" or len(many) < 2:
-            return [row for each in values for row in self._execute(compiled.text, each).fetchall()]
-        cursor = self.connection.cursor(binary=True)
-        found: list[Row] = []
-        for start in range(0, len(values), _AT_ONCE):
-            cursor.executemany(compiled.text, values[start : start + _AT_ONCE], returning=True)
-            for each in cursor.results():
-                found += each.fetchall()
-        return found
+        if self._rest is not None:
+            return [row for each in values for row in self._rest(compiled.text, each)]
+        return [row for rows in self.rows_of_each(compiled.text, values) for row in rows]
 
     def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:
         """All rows over a list of values, which may be empty or long."""
@@ -145,7 +149,27 @@ class Transaction:
         found: list[Row] = []
         for start in range(0, len(values), CHUNK):
             part = values[start : start + CHUNK]
-            found += self._execute(statement.of(len(part)).on(self.database).text, part).fetchall()
+            found += self._all(statement.of(len(part)).on(self.database).text, part)
+        return found
+
+    @contextmanager
+    def resting_by(self, rest: Callable[[str, Sequence[Any]], list[Row]]) -> Iterator[None]:
+        """Meanwhile, this gives the rows of statements (side_by_side.py)."""
+        self._rest = rest
+        try:
+            yield
+        finally:
+            self._rest = None
+
+    def rows_of_each(self, text: str, many: Sequence[Any]) -> list[list[Row]]:
+        """The rows that one statement gives for each of `many`, apart; on PostgreSQL in few round trips."""
+        if self.database == "sqlite" or len(many) == 1:
+            return [self._execute(text, values).fetchall() for values in many]
+        cursor = self.connection.cursor(binary=True)
+        found: list[list[Row]] = []
+        for start in range(0, len(many), _AT_ONCE):
+            cursor.executemany(text, many[start : start + _AT_ONCE], returning=True)
+            found += [each.fetchall() for each in cursor.results()]
         return found
 
     def command(self, text: str, values: Sequence[Any] = ()) -> list[Row]:

@@ -57,7 +57,8 @@ class AuditServiceServicer:
     """
 
     def ListAccesses(self, request, context):
-        """Lists who has seen a patient's results, newest first.
+        """Lists who has seen a patient's results, newest first. That reports were published is in the ledger, but not in this
+        list: nobody saw anything by it.
 
         Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
         A patient whom the registry does not know is answered like one about whom nothing was recorded.

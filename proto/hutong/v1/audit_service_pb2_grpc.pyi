@@ -34,7 +34,8 @@ class AuditServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListAccessesRequest, _audit_service_pb2.ListAccessesResponse]
-    """Lists who has seen a patient's results, newest first.
+    """Lists who has seen a patient's results, newest first. That reports were published is in the ledger, but not in this
+    list: nobody saw anything by it.
 
     Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
     A patient whom the registry does not know is answered like one about whom nothing was recorded.
@@ -56,7 +57,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAccesses: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListAccessesRequest, _audit_service_pb2.ListAccessesResponse]  # type: ignore[assignment]
-    """Lists who has seen a patient's results, newest first.
+    """Lists who has seen a patient's results, newest first. That reports were published is in the ledger, but not in this
+    list: nobody saw anything by it.
 
     Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
     A patient whom the registry does not know is answered like one about whom nothing was recorded.
@@ -81,7 +83,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.ListAccessesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListAccessesResponse, _abc.Awaitable[_audit_service_pb2.ListAccessesResponse]]:
-        """Lists who has seen a patient's results, newest first.
+        """Lists who has seen a patient's results, newest first. That reports were published is in the ledger, but not in this
+        list: nobody saw anything by it.
 
         Roles: portal (the patient who asks there), admin of the operator and supervisor (with a purpose). Pages follow AIP-158.
         A patient whom the registry does not know is answered like one about whom nothing was recorded.

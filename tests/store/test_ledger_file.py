@@ -18,7 +18,10 @@ from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.trust.keys import create_key_file, read_key_file
 from hutong_server.trust.ledger import MerkleLedger
 from hutong_server.trust.ledger_check import verify
+from hutong_server.trust.ledger_dump import DumpView, dump
+from hutong_server.trust.ledger_proof import NoProof, prove
 from hutong_server.trust.ledger_retention import cut_before
+from hutong_server.trust.merkle import check_inclusion, leaf_hash
 from hutong_server.trust.sealing import AesGcmSealer
 
 from tests.store.ledgers import KEY, ledger_store, reopened, rows, seen, tamper, verified, written
@@ -306,6 +309,15 @@ def test_what_retention_cut_off_goes_with_the_next_run(url: str, sealer: Sealer)
     # Cut off in the database, and not deleted yet, as after a crash in between: nobody reads them. One tells of it.
     assert count(path) == 9 + 1
     assert found(url, sealer) == []
+    (log_id,) = (bytes(log) for (log,) in rows(url, "SELECT log_id FROM ledger_log WHERE cut > 0"))
+    with reopened(url, sealer) as again:
+        view = SqlLedgerView
+        proof = again.read(lambda reader: prove(view(reader), KEY.name, log_id, 6))  # type: ignore[arg-type]
+        assert verify(DumpView(again.read(lambda reader: list(dump(view(reader))))), KEY.verifier).good  # type: ignore[arg-type]
+        with pytest.raises(NoProof):
+            again.read(lambda reader: prove(view(reader), KEY.name, log_id, 2))  # type: ignore[arg-type]
+    at = KEY.verifier.read(proof.checkpoint)
+    check_inclusion(leaf_hash(proof.leaf), 6, at.size, proof.path, at.root)
     assert cut() == []
     store.close()
     assert count(path) == 5 + 1

@@ -5,6 +5,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+from hutong_server.store.database_copy import files_at
+
 from tests.api.documents import CATALOG, lab_report, person, publish
 from tests.api.site import Material, start_site
 from tests.e2e.desk import Desk
@@ -20,6 +22,12 @@ def commands() -> list[list[str]]:
     """By block."""
     assert SECTION is not None
     return [block.splitlines() for block in re.findall(r"^```bash\n(.*?)^```", SECTION[1], re.DOTALL | re.MULTILINE)]
+
+
+def moved(file: Path, place: Path) -> None:
+    """A database with its ledger files."""
+    for each in files_at(file):
+        shutil.move(each, place.with_name(place.name + each.name.removeprefix(file.name)))
 
 
 async def test_the_commands_run_as_they_stand(material: Material, tmp_path: Path) -> None:
@@ -45,7 +53,7 @@ async def test_the_commands_run_as_they_stand(material: Material, tmp_path: Path
     await site.close()
     (tmp_path / "worm" / "registry2").mkdir()
     lost = tmp_path / "lost.db"
-    shutil.move(tmp_path / "hutong.db", lost)
+    moved(tmp_path / "hutong.db", lost)
 
     assert run(put_back)[0] == 3
     code, said = run(exports)
@@ -63,6 +71,6 @@ async def test_the_commands_run_as_they_stand(material: Material, tmp_path: Path
     assert run(accept)[0] == 0
 
     desk.lose()
-    shutil.move(lost, tmp_path / "hutong.db")
+    moved(lost, tmp_path / "hutong.db")
     desk.more["HUTONG_LEDGER_EXPORT"] = str(tmp_path / "worm" / "registry1")
     assert run(in_place)[0] == 0

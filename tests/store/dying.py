@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hutong_server.store.base import FeedStatus, Writer
-from hutong_server.store.ledger_file import LedgerSlot
+from hutong_server.store.ledger_slot import LedgerSlot
 from hutong_server.trust.keys import read_key_file
 from hutong_server.trust.sealing import AesGcmSealer
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hutong_server.store import ledger_file, ledger_file_strays, upkeep
+from hutong_server.store import ledger_file, ledger_file_strays, ledger_slot, upkeep
 from hutong_server.store.base import ROOT_LOG, FeedStatus, LeafPlace, SealBroken, Sealer, StoreUnavailable, Writer
 from hutong_server.store.database_copy import copy_database
-from hutong_server.store.ledger_file import LedgerSlot, files_of
+from hutong_server.store.ledger_file import files_of
+from hutong_server.store.ledger_slot import LedgerSlot
 from hutong_server.store.ledger_view import SqlLedgerView
 from hutong_server.trust.keys import create_key_file, read_key_file
 from hutong_server.trust.ledger import MerkleLedger
@@ -166,7 +167,7 @@ def test_nothing_is_kept_where_no_file_can_be_made(url: str, sealer: Sealer, mon
             write(store, lambda writer: (writer.put_feed(FeedStatus("H1", "lis", "1", NOW, 0)), writer.record(seen(0))))
         assert store._slot is not None
         store._slot.close()
-        monkeypatch.setattr(ledger_file, "_NUMBERS", 0)
+        monkeypatch.setattr(ledger_slot, "_NUMBERS", 0)
     assert rows(url, "SELECT count(*) FROM feed_status")[0][0] == 0
     monkeypatch.undo()
     blocked.rmdir()
@@ -223,7 +224,7 @@ def test_files_that_changed_places_are_named(url: str, sealer: Sealer) -> None:
 def test_more_than_a_commit_without_its_checkpoint_is_named_and_stays(
     url: str, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (ledger_file, ledger_file_strays):
+    for module in (ledger_file, ledger_file_strays, ledger_slot):
         monkeypatch.setattr(module, "PREPARED_MOST", 3)
     store = ledger_store(url, sealer)
     for number in range(9):
@@ -246,7 +247,7 @@ def test_more_than_a_commit_without_its_checkpoint_is_named_and_stays(
 def test_who_verifies_beside_a_server_sees_what_was_there_when_he_began(
     url: str, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (ledger_file, ledger_file_strays):
+    for module in (ledger_file, ledger_file_strays, ledger_slot):
         monkeypatch.setattr(module, "PREPARED_MOST", 3)
     store = ledger_store(url, sealer)
     for number in range(2):

@@ -32,7 +32,7 @@ from hutong_server.store import unmapped as _unmapped
 from hutong_server.store.base import AccessRecord, Ledger, LedgerLog, Prompt, Sealer, StoreUnavailable
 from hutong_server.store.base_acts import Act
 from hutong_server.store.ledger import Committed, Pending, end_log, pending_of, write_leaves, write_outside
-from hutong_server.store.ledger_file import LedgerSlot
+from hutong_server.store.ledger_slot import LedgerSlot
 from hutong_server.store.sessions import Session, watch_commits
 from hutong_server.store.side_by_side import Answer, answer_of, side_by_side
 from hutong_server.store.transaction import Transaction

@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from hutong_server.store.base import LateReader, Ledger, Question, Reader, Sealer, StoreUnavailable, Tokens, Writer
 from hutong_server.store.engine import BUSY_MS, UnsafeSettings, make_engine
 from hutong_server.store.lanes import Lanes
-from hutong_server.store.ledger_file import Beside, LedgerFiles, LedgerSlot
+from hutong_server.store.ledger_file import Beside, LedgerFiles
+from hutong_server.store.ledger_slot import LedgerSlot
 from hutong_server.store.replica import Replica, TooLate
 from hutong_server.store.sessions import SESSION, Prepared, Session, Timeouts
 from hutong_server.store.sql import SqlReader, SqlWriter

@@ -18,6 +18,7 @@ from hutong.v1 import catalog_service_pb2, catalog_service_pb2_grpc, reuse_servi
 from tests.api.documents import CATALOG, chart, context, lab_report, person, publish, question
 from tests.api.process import ServerProcess, run
 from tests.api.site import Material, Site, outcome, refused
+from tests.store.ledgers import rows
 
 COUNT = 2
 FOUND = reuse_service_pb2.OUTCOME_FOUND
@@ -108,6 +109,16 @@ async def test_workers_share_port_database_and_metrics(working: Working, serials
     connected = [_connections(pid, working.process.port) for pid in working.workers()]
     assert len(connected) == COUNT
     assert all(connected), connected
+    assert _files(working) == list(range(COUNT))
+
+
+def _files(working: Working) -> list[int]:
+    """Numbers of the ledger files in which logs stand; of PostgreSQL, which has none, what is expected of SQLite."""
+    url = working.environment["HUTONG_DATABASE_URL"]
+    if not url.startswith("sqlite"):
+        assert rows(url, "SELECT DISTINCT file FROM ledger_log") == [(None,)]
+        return list(range(COUNT))
+    return sorted(file for (file,) in rows(url, "SELECT DISTINCT file FROM ledger_log"))
 
 
 def _connections(pid: int, port: int) -> int:
@@ -154,6 +165,10 @@ async def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(
         reuse_service_pb2.ListReportsRequest(patient=question(patient), context=context()), timeout=10
     )
     assert len(listed.reports) == 12
+    # Who took the dead one's place took its ledger file.
+    for number in range(24):
+        await working.fresh("H2").OpenChart(chart(patient, f"w-dies-{number}"), timeout=10)
+    assert _files(working) == list(range(COUNT))
     # What the dead one had counted still counts.
     assert working.metric("hutong_reports_published_total") >= 12
 

@@ -1,5 +1,6 @@
 """Ledger files of SQLite: each process its own, leaf first; whatever is missing, older or swapped is named."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -76,6 +77,18 @@ def test_two_processes_have_a_file_each_and_the_database_no_leaf(url: str, seale
     assert list(files_of(database(url))) == [0, 1]
     assert [count(path) for path in files.values()] == [5, 3]
     assert found(url, sealer) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_makes_is_the_database_owners(url: str, sealer: Sealer) -> None:
+    with reopened(url, sealer):
+        os.chown(database(url), 4711, 4712)
+    store = ledger_store(url, sealer)
+    write(store, lambda writer: writer.record(seen(0)))
+    made = list(database(url).parent.glob("*-ledger-*"))
+    assert {each.name.rpartition("-")[2] for each in made} == {"0", "lock", "wal", "shm"}
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in made} == {(4711, 4712)}
+    store.close()
 
 
 def test_who_only_reads_takes_no_file(url: str, sealer: Sealer) -> None:

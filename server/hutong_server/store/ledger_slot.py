@@ -106,9 +106,14 @@ def _first_free(beside: Beside) -> tuple[int, int]:
         # The lock is no file of SQLite's: to close one of those would give up all locks that this process has on it.
         lock = os.open(path.with_name(f"{path.name}-lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            _give(lock, beside.database)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with suppress(FileExistsError):
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                try:
+                    _give(made, beside.database)
+                finally:
+                    os.close(made)
                 _sync_directory(path.parent)
         except BlockingIOError:
             os.close(lock)
@@ -118,6 +123,13 @@ def _first_free(beside: Beside) -> tuple[int, int]:
         else:
             return lock, number
     raise NoSlot("every ledger file is taken")
+
+
+def _give(descriptor: int, database: Path) -> None:
+    """What root makes belongs to the database's owner, as what SQLite makes beside it does: the service must open it."""
+    if os.geteuid() == 0:
+        owner = database.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _sync_directory(directory: Path) -> None:

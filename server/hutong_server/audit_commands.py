@@ -259,10 +259,11 @@ def _look_both(store: "SqlStore", job: "Callable[[SqlLedgerView, IndexView], T]"
     """At one state of the database throughout."""
     from hutong_server.store.base import StoreUnavailable
     from hutong_server.store.index_view import IndexView
-    from hutong_server.store.ledger_view import SqlLedgerView, take_any_text
+    from hutong_server.store.ledger_view import SqlLedgerView, begin_whole, take_any_text
 
     def look(tx: Any) -> T:
         take_any_text(tx)
+        begin_whole(tx)
         return job(SqlLedgerView(tx), IndexView(tx))
 
     try:

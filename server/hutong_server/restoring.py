@@ -20,7 +20,7 @@ from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import AccessRecord, Restoration, SealBroken, ToldAct, Writer
 from hutong_server.store.database_copy import Copied
 from hutong_server.store.index_view import IndexView
-from hutong_server.store.ledger_view import SqlLedgerView, take_any_text
+from hutong_server.store.ledger_view import SqlLedgerView, begin_whole, take_any_text
 from hutong_server.store.sql_store import SqlStore
 from hutong_server.trust import ledger_check
 from hutong_server.trust.backup_manifest import Manifest
@@ -101,6 +101,7 @@ def verify(it: Restored, notes: Sequence[str]) -> tuple[list[str], Compared]:
 
     def job(tx: Any) -> tuple[list[str], Compared]:
         take_any_text(tx)
+        begin_whole(tx)
         view = SqlLedgerView(tx)
         compared = compare(view, it.verifier, exported, told)
         compared = replace(compared, problems=(*compared.problems, *broken))

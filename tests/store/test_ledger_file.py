@@ -16,7 +16,7 @@ from hutong_server.store.base import ROOT_LOG, FeedStatus, LeafPlace, SealBroken
 from hutong_server.store.database_copy import copy_database
 from hutong_server.store.ledger_file import files_of
 from hutong_server.store.ledger_slot import LedgerSlot
-from hutong_server.store.ledger_view import SqlLedgerView
+from hutong_server.store.ledger_view import SqlLedgerView, begin_whole
 from hutong_server.trust.keys import create_key_file, read_key_file
 from hutong_server.trust.ledger import MerkleLedger
 from hutong_server.trust.ledger_check import verify
@@ -336,6 +336,27 @@ def test_what_retention_cut_off_goes_with_the_next_run(url: str, sealer: Sealer)
     store.close()
     assert count(path) == 5 + 1
     assert found(url, sealer) == []
+
+
+def test_who_verifies_while_retention_deletes_sees_what_was_there(url: str, sealer: Sealer) -> None:
+    store = ledger_store(url, sealer)
+    for number in range(9):
+        write(store, lambda writer, number=number: writer.record(seen(number)))
+    (path,) = files_of(database(url)).values()
+
+    def look(reader: Any) -> Any:
+        begin_whole(reader)
+        # The second run deletes what the first cut off.
+        for _ in range(2):
+            write(store, lambda writer: cut_before(writer, MerkleLedger(KEY), NOW + 4, NOW + 10**6))
+        assert count(path) == 5 + 1
+        return verify(SqlLedgerView(reader), KEY.verifier)
+
+    with reopened(url, sealer) as beside:
+        seen_then = beside.read(look)
+    assert seen_then.good, seen_then
+    assert [size for log, size in seen_then.sizes.items() if log != ROOT_LOG] == [9]
+    store.close()
 
 
 def test_sealed_leaves_are_found_and_sealed_anew_in_every_file(url: str, sealer: Sealer) -> None:

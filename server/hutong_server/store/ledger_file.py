@@ -97,6 +97,11 @@ class LedgerFiles:
         """Of those that are there."""
         return list(files_of(self._beside.database))
 
+    def begin(self) -> None:
+        """Opens all that are there: what retention deletes or a new key changes from now on is not seen half."""
+        for number in self.numbers():
+            self.of(number)
+
     def of(self, number: int) -> Transaction:
         """A file to read in. One that is not there, or is none of ours, is read as empty, and none is made."""
         found = self._open.get(number)

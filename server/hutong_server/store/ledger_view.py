@@ -210,6 +210,13 @@ def take_any_text(tx: Transaction) -> None:
         tx.connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
 
 
+def begin_whole(tx: Transaction) -> None:
+    """The database and its ledger files as they are now: for who reads all of them, which may take hours."""
+    if tx.files is not None:
+        tx.rows(_LOGS)  # the database first: a leaf stands in its file before its checkpoint stands there
+        tx.files.begin()
+
+
 class _Place(NamedTuple):
     """Where leaves stand that are a log's."""
 

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hutong_server.store import tables
 from hutong_server.store.base import Reader, Writer
 from hutong_server.store.sql import SqlReader
 from hutong_server.store.sql_store import SqlStore, open_store
+from hutong_server.store.statements import Statement
 from hutong_server.store.transaction import Transaction
 from hutong_server.trust.sealing import AesGcmSealer
+from sqlalchemy import bindparam, func, select
 
 from tests.store.rows import key, opened, report, token, write
 from tests.store.test_lanes import Busy
@@ -134,3 +137,22 @@ def test_what_asks_for_no_rows_goes_on_at_once(store: SqlStore, patients: list[t
         return len(reader.reports([patients[0][1]])), lambda _: None
 
     assert together(store, pings, chart(patients[5][0]), pings)[::2] == [1, 1]
+
+
+def test_one_that_asks_for_many_gets_each_its_own_in_the_same_round_trip(
+    store: SqlStore, patients: list[tuple[bytes, bytes]], sent: list[int]
+) -> None:
+    """As every list of keys is asked for in the distributed form."""
+    column = tables.report.c.patient_key
+    of = Statement(select(func.count()).where(column == bindparam("of_key")))
+
+    def counts(*numbers: int) -> Callable[[Reader], tuple[list[int], Kept]]:
+        def question(reader: Reader) -> tuple[list[int], Kept]:
+            found = reader.rows_of_many(of, [{"of_key": patients[number][1]} for number in numbers])  # type: ignore[attr-defined]
+            return [count for (count,) in found], lambda _: None
+
+        return question
+
+    asked = counts(4, 0, 7), counts(), counts(1), counts(9, 9)
+    assert together(store, *asked) == [[5, 1, 8], [], [2], [10, 10]]
+    assert len(sent) == (len(asked) if store._database == "sqlite" else 1)

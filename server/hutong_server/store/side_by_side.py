@@ -7,6 +7,7 @@ rows, as if it had been alone.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from greenlet import getcurrent, greenlet
@@ -35,9 +36,9 @@ def side_by_side(tx: Transaction, questions: Sequence[Callable[[], Any]]) -> lis
     answers = [Answer()] * len(questions)
     resting: dict[str, list[_Resting]] = {}
 
-    def rest(text: str, values: Sequence[Any]) -> list[Row]:
+    def rest(text: str, many: Sequence[Any]) -> list[list[Row]]:
         """What a question comes to instead of the database."""
-        rows: list[Row] = hub.switch((text, values))
+        rows: list[list[Row]] = hub.switch((text, many))
         return rows
 
     def go_on(number: int, question: greenlet, given: Any) -> None:
@@ -46,8 +47,8 @@ def side_by_side(tx: Transaction, questions: Sequence[Callable[[], Any]]) -> lis
         if question.dead:
             answers[number] = told
         else:
-            text, values = told
-            resting.setdefault(text, []).append(_Resting(number, question, values))
+            text, many = told
+            resting.setdefault(text, []).append(_Resting(number, question, many))
 
     for number, each in enumerate(questions):
         go_on(number, greenlet(answer_of, hub), each)
@@ -55,9 +56,9 @@ def side_by_side(tx: Transaction, questions: Sequence[Callable[[], Any]]) -> lis
         # The statement that was come to first: who is behind catches up, and goes on with the others.
         text = next(iter(resting))
         together = resting.pop(text)
-        found = tx.rows_of_each(text, [each.values for each in together])
-        for waited, rows in zip(together, found, strict=True):
-            go_on(waited.number, waited.question, rows)
+        found = iter(tx.rows_of_each(text, [values for each in together for values in each.many]))
+        for waited in together:
+            go_on(waited.number, waited.question, list(islice(found, len(waited.many))))
     return answers
 
 
@@ -66,4 +67,5 @@ class _Resting(NamedTuple):
 
     number: int
     question: greenlet
-    values: Sequence[Any]
+    many: Sequence[Any]
+    """Values of the statement, once for each of its runs."""

@@ -92,7 +92,7 @@ class Transaction:
         """Whether lock() waits. A job that shares its transaction must not: it would hold others' locks meanwhile."""
         target = connection.cursor(binary=True) if database == "postgresql" else connection
         self._execute, self._execute_many = target.execute, target.executemany
-        self._rest: Callable[[str, Sequence[Any]], list[Row]] | None = None
+        self._rest: Callable[[str, Sequence[Any]], list[list[Row]]] | None = None
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows."""
@@ -103,13 +103,13 @@ class Transaction:
         """The first row, if any."""
         compiled = statement.on(self.database)
         if self._rest is not None:
-            return next(iter(self._rest(compiled.text, compiled.values(values))), None)
+            return next(iter(self._rest(compiled.text, [compiled.values(values)])[0]), None)
         found: Row | None = self._execute(compiled.text, compiled.values(values)).fetchone()
         return found
 
     def _all(self, text: str, values: Sequence[Any]) -> list[Row]:
         if self._rest is not None:
-            return self._rest(text, values)
+            return self._rest(text, [values])[0]
         found: list[Row] = self._execute(text, values).fetchall()
         return found
 
@@ -132,9 +132,7 @@ class Transaction:
         """All rows that one statement gives, run once for each of `many`; on PostgreSQL in few round trips."""
         compiled = statement.on(self.database)
         values = [compiled.values(each) for each in many]
-        if self._rest is not None:
-            return [row for each in values for row in self._rest(compiled.text, each)]
-        return [row for rows in self.rows_of_each(compiled.text, values) for row in rows]
+        return [row for rows in (self._rest or self.rows_of_each)(compiled.text, values) for row in rows]
 
     def rows_over(self, statement: StatementOver, values: Sequence[Any]) -> list[Row]:
         """All rows over a list of values, which may be empty or long."""
@@ -153,8 +151,8 @@ class Transaction:
         return found
 
     @contextmanager
-    def resting_by(self, rest: Callable[[str, Sequence[Any]], list[Row]]) -> Iterator[None]:
-        """Meanwhile, this gives the rows of statements (side_by_side.py)."""
+    def resting_by(self, rest: Callable[[str, Sequence[Any]], list[list[Row]]]) -> Iterator[None]:
+        """Meanwhile, this is asked instead of rows_of_each (side_by_side.py)."""
         self._rest = rest
         try:
             yield

@@ -287,6 +287,23 @@ def test_charts_need_not_wait_long_for_the_interpreter_while_days_are_counted(st
     assert sys.getswitchinterval() == usual
 
 
+def test_a_long_day_is_counted_with_a_breath_at_every_prompt_and_every_fact(store: Store) -> None:
+    for number in range(20):
+        prompt = offer(number.to_bytes(16, "big"), FIRST, "H1", {"K": ("H3", b"a" * 16)})
+        store.submit(lambda writer, prompt=prompt: writer.put_prompt(prompt)).result(30)
+    breaths: list[None] = []
+    day = BOOK.day_of(FIRST)
+
+    def counted(*breathe: Any) -> Any:
+        return store.read(lambda reader: statistics_counting.recount(reader, day, "H1", BOOK, *breathe))
+
+    found = counted(lambda: breaths.append(None))
+    assert found == counted()
+    assert sum(each.counts.prompts for each in found) == 20
+    # A prompt, that it reminded, and its one line.
+    assert len(breaths) == 20 + 3 * 20
+
+
 def test_a_row_that_does_not_open_leaves_its_day_as_it_was_and_the_others_are_counted(store: Store) -> None:
     counter = counting(store)
 

@@ -35,9 +35,25 @@ CHANGES = 50
 """Changes that are kept at once: each touches some sixteen rows, and charts wait for nothing that takes long."""
 
 
+_BREATH = 0.002
+"""Seconds of work after which it rests for as long: half of a processor at most, and never long at a time."""
 _TURN = 0.0001
 """Seconds after which the thread that counts hands the interpreter to whoever waits for it. A chart waits for it some
 thirty times: at Python's own 5 ms each, all charts took a fifth of a second more while a large day was counted."""
+
+
+class _Breath:
+    """Called between steps of work; now and then it takes its time."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __call__(self) -> None:
+        worked = time.perf_counter() - self._since
+        if worked >= _BREATH:
+            # What took long at once was another's: a statement, or a wait for the interpreter.
+            time.sleep(min(worked, 10 * _BREATH))
+            self._since = time.perf_counter()
 
 
 class Counting:
@@ -85,12 +101,12 @@ class Counting:
 
     def _days(self, found: Found) -> None:
         waiting: list[Change] = []
+        breath = _Breath()
         kept = self._clock()
         for day, receiver in found.days:
-            began = time.perf_counter()
             book = self._book()
             try:
-                waiting += self._store.read(lambda reader: recount(reader, day, receiver, book))  # noqa: B023
+                waiting += self._store.read(lambda reader: recount(reader, day, receiver, book, breath))  # noqa: B023
             except SealBroken:
                 # Counted as it was; `hutong-server audit verify` and backups are for such rows.
                 log().warning("a day cannot be counted", extra={"institution": receiver})
@@ -101,8 +117,7 @@ class Counting:
             if self._clock() - kept > LEASE // 3:
                 self._keep([])
                 kept = self._clock()
-            # Half of a processor at most, and less while calls want it.
-            time.sleep(min(1.0, time.perf_counter() - began))
+            breath()
         while waiting:
             self._keep(waiting[:CHANGES])
             del waiting[:CHANGES]

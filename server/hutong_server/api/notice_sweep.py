@@ -8,7 +8,7 @@ from hutong_server.usecases.sweep_notices import due, sweep
 
 _EVERY = 1.0
 """Seconds between looks."""
-_PAUSE = 0.01
+_PAUSE = 0.005
 """Seconds between batches: calls come first."""
 
 

@@ -1,6 +1,6 @@
 """What use cases ask of a store about statistics. Part of Reader and Writer of store/base.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -97,8 +97,13 @@ class StatisticsReader(Protocol):
     def counted_cells(self, day: str, receiver: str) -> dict[Cell, Counts]:
         """The finest counts of an institution's day."""
 
-    def raw_day(self, receiver: str, begin: Instant, end: Instant) -> DayRows:
-        """Everything that counts for an institution from `begin` until before `end`. Raises SealBroken."""
+    def raw_day(
+        self, receiver: str, begin: Instant, end: Instant, breathe: Callable[[], None] = lambda: None
+    ) -> DayRows:
+        """Everything that counts for an institution from `begin` until before `end`. Raises SealBroken.
+
+        `breathe` is called between prompts, so that a long day may let others work.
+        """
 
     def days_touched(self, raw: str, since: Instant, limit: int) -> Touched:
         """What was recorded in one of RAW at or after `since`, in that order."""

@@ -126,7 +126,7 @@ def _first_free(beside: Beside) -> tuple[int, int]:
 
 
 def _give(descriptor: int, database: Path) -> None:
-    """What root makes belongs to the database's owner, as what SQLite makes beside it does: the service must open it."""
+    """What root makes belongs to the database's owner, as what SQLite makes beside it: the service must open it."""
     if os.geteuid() == 0:
         owner = database.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

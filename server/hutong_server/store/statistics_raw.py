@@ -1,6 +1,6 @@
 """The raw rows that are counted, by the day for which they count."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, select
@@ -108,7 +108,9 @@ def days_touched(tx: Transaction, raw: str, since: Instant, limit: int) -> Touch
     return Touched(days, recorded[-1][0] if recorded else since, len(recorded) >= limit)
 
 
-def raw_day(tx: Transaction, receiver: str, begin: Instant, end: Instant) -> DayRows:
+def raw_day(
+    tx: Transaction, receiver: str, begin: Instant, end: Instant, breathe: Callable[[], None] = lambda: None
+) -> DayRows:
     """See StatisticsReader."""
     day = {"receiver": receiver, "since": begin, "until": end}
     of_day = tx.rows(_PROMPTS, **day)
@@ -118,14 +120,16 @@ def raw_day(tx: Transaction, receiver: str, begin: Instant, end: Instant) -> Day
     else:
         again, events, opened, decisions = (tx.rows(each, **day) for each in (_AGAIN, _EVENTS, _OPENED, _DECISIONS))
     return DayRows(
-        prompts=tuple(_prompts(tx, of_day, again, begin)),
+        prompts=tuple(_prompts(tx, of_day, again, begin, breathe)),
         events=tuple(ScreenEvent(bytes(row[0]), *row[1:]) for row in events),
         opened=tuple(OpenedReport(bytes(prompt_id), bytes(report)) for prompt_id, report in opened),
         decisions=tuple(_decision(row) for row in decisions),
     )
 
 
-def _prompts(tx: Transaction, of_day: list[Row], again: list[Row], begin: Instant) -> Iterable[CountedPrompt]:
+def _prompts(
+    tx: Transaction, of_day: list[Row], again: list[Row], begin: Instant, breathe: Callable[[], None]
+) -> Iterable[CountedPrompt]:
     """Each prompt once. One whose patient's records were joined or parted between two answers has several rows: it
     counts for the day of the first, with what all of them offered."""
     more: dict[bytes, list[Row]] = {}
@@ -140,6 +144,7 @@ def _prompts(tx: Transaction, of_day: list[Row], again: list[Row], begin: Instan
         if rows[0][1] < begin:
             continue
         done.add(prompt_id)
+        breathe()
         yield _prompt(tx, rows)
 
 

@@ -5,12 +5,12 @@ counted before being right: only the differences are added.
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.domain.statistics import UNKNOWN, Counts, cells, facts
+from hutong_server.domain.statistics import UNKNOWN, Counts, Fact, cells, facts
 from hutong_server.store.base import Reader, Writer
 from hutong_server.store.base_statistics import RAW, Change, Run
 
@@ -98,10 +98,22 @@ def look(reader: Reader, book: RuleBook, now: Instant) -> Found:
     return Found(tuple(sorted(each for each in days if each[0] >= since)), positions, more)
 
 
-def recount(reader: Reader, day: str, receiver: str, book: RuleBook) -> list[Change]:
-    """What must be added to the roll-ups for one institution's day. Raises SealBroken for a row that does not open."""
+def recount(
+    reader: Reader, day: str, receiver: str, book: RuleBook, breathe: Callable[[], None] = lambda: None
+) -> list[Change]:
+    """What must be added to the roll-ups for one institution's day. Raises SealBroken for a row that does not open.
+
+    `breathe` is called again and again meanwhile, so that a long day may let others work.
+    """
+
+    def breathing(found: Iterable[Fact]) -> Iterator[Fact]:
+        for fact in found:
+            breathe()
+            yield fact
+
     begin, end = bounds(day, book)
-    counted = cells(facts(reader.raw_day(receiver, begin, end), specialties(book), refusal_of(book)))
+    of_day = facts(reader.raw_day(receiver, begin, end, breathe), specialties(book), refusal_of(book))
+    counted = cells(breathing(of_day))
     known = reader.counted_cells(day, receiver)
     changes = []
     for cell in sorted(counted.keys() | known.keys()):

@@ -18,7 +18,8 @@ from hutong_server.store.base_notices import SweepPosition
 from hutong_server.usecases.list_reports import judge
 from hutong_server.usecases.notify import notice_of, put_notices
 
-BATCH = 50
+BATCH = 10
+"""Reliances in one job. Charts wait for a job to end, and to judge one reliance takes a millisecond."""
 SETTLED = 3_000
 """Milliseconds after which whatever was recorded is committed: younger rows could still appear before others."""
 _LOCK = b"notice sweep"

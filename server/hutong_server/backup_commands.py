@@ -139,7 +139,7 @@ def _closed(source: str, to: str) -> str:
 
 def finish(unfinished: Path, place: Path) -> None:
     """Gives a directory its name once all of it is on the disk. Raises OSError."""
-    from hutong_server.store.database_copy import sync
+    from hutong_server.durable import sync
 
     for folder, _, names in os.walk(unfinished):
         for name in names:

@@ -113,14 +113,15 @@ def server_certificate(
     """Make the server's own key and certificate, at HUTONG_TLS_KEY and HUTONG_TLS_CERTIFICATE. A running server takes
     them at the next connection.
     """
+    from hutong_server.durable import put_file
     from hutong_server.trust import ca_directory
     from hutong_server.trust.ca_issuing import server_certificate as make
 
     settings = settings_or_refuse()
     try:
         chain, key = make(settings.ca_directory, name, datetime.timedelta(days=days), _now())
-        ca_directory.put_file(settings.tls_key, key, 0o600)
-        ca_directory.put_file(settings.tls_certificate, chain, 0o644)
+        put_file(settings.tls_key, key, 0o600)
+        put_file(settings.tls_certificate, chain, 0o644)
     except ca_directory.AuthorityFault as error:
         refuse([str(error)])
     except OSError as error:
@@ -138,6 +139,7 @@ def monitor_certificate(
     A registry with HUTONG_REQUIRE_REGISTERED_CERTIFICATES takes only enrolled ones: `ca enroll-token registry --role
     monitor`, then `hutong enroll`.
     """
+    from hutong_server.durable import put_file
     from hutong_server.trust import ca_directory
     from hutong_server.trust.ca_issuing import monitor_certificate as make
 
@@ -145,9 +147,9 @@ def monitor_certificate(
     try:
         chain, key, roots = make(settings.ca_directory, settings.registry_name, datetime.timedelta(days=days), _now())
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ca_directory.put_file(out / "client.key", key, 0o600)
-        ca_directory.put_file(out / "client.pem", chain, 0o644)
-        ca_directory.put_file(out / "ca.pem", roots, 0o644)
+        put_file(out / "client.key", key, 0o600)
+        put_file(out / "client.pem", chain, 0o644)
+        put_file(out / "ca.pem", roots, 0o644)
     except ca_directory.AuthorityFault as error:
         refuse([str(error)])
     except OSError as error:

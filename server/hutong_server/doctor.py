@@ -20,7 +20,7 @@ from hutong_server.settings import Settings, SettingsError
 from hutong_server.store.base import StoreUnavailable
 from hutong_server.store.condition import Condition, condition
 from hutong_server.store.connections import room, which
-from hutong_server.store.database_copy import files_at
+from hutong_server.store.database_copy import standing_at
 from hutong_server.store.engine import UnsafeSettings, database_of
 from hutong_server.trust import ca_directory
 
@@ -193,9 +193,7 @@ def _file(settings: Settings) -> list[Finding]:
         return []
     file = Path(target.database or "")
     found = []
-    for each in (one.with_name(one.name + end) for one in files_at(file) for end in ("", "-wal", "-shm", "-lock")):
-        if not each.exists():
-            continue
+    for each in standing_at(file):
         status = each.stat()
         if status.st_uid != os.geteuid():
             text = f"{each} belongs to user {status.st_uid}, and this is user {os.geteuid()}"

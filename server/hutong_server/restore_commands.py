@@ -7,7 +7,6 @@ server starts on a database that is not settled, and one that runs shows nothing
 """
 
 import datetime
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -159,22 +158,18 @@ def _manifest(settings: Settings, source: Path, kind: str) -> "Manifest":
     return manifest
 
 
-def _standing(file: Path) -> list[Path]:
-    """A SQLite database, its ledger files, and what is left beside them, also of a file that is lost: SQLite would read
-    its log into the next of that name. Each log before its file, so that it never stands alone; the database last."""
-    mine = re.compile(re.escape(file.name) + r"(-ledger-[0-9]+)?(-wal|-shm|-journal|-lock)?")
-    there = [each for each in file.parent.iterdir() if mine.fullmatch(each.name)]
-    return sorted(there, key=lambda each: ("-ledger-" not in each.name.removeprefix(file.name), -len(each.name)))
-
-
 def _remove(file: Path) -> None:
-    for each in _standing(file):
+    from hutong_server.store.database_copy import standing_at
+
+    for each in standing_at(file):
         each.unlink()
 
 
 def _move_aside(file: Path, at: "Instant") -> None:
     """What stands at the place and beside it."""
-    for each in _standing(file):
+    from hutong_server.store.database_copy import standing_at
+
+    for each in standing_at(file):
         aside = each.rename(file.with_name(f"{file.name}.before-{at}{each.name.removeprefix(file.name)}"))
         print(f"moved aside: {aside}")
 

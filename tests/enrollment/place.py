@@ -18,6 +18,7 @@ from hutong.v1 import certificate_service_pb2, certificate_service_pb2_grpc
 from hutong.v1 import enrollment_service_pb2 as enrollment
 from hutong.v1.enrollment_service_pb2_grpc import EnrollmentServiceStub
 from hutong_server import app, settings
+from hutong_server.durable import put_file
 from hutong_server.store.prompts import access_records
 from hutong_server.trust import ca_directory
 from hutong_server.trust.ca import fingerprint
@@ -39,8 +40,8 @@ def new_server_certificate(directory: Path, certificate: Path, key: Path) -> Non
     chain, secret = server_certificate(
         directory, ["localhost", "127.0.0.1"], datetime.timedelta(days=1), datetime.datetime.now(datetime.UTC)
     )
-    ca_directory.put_file(key, secret, 0o600)
-    ca_directory.put_file(certificate, chain, 0o644)
+    put_file(key, secret, 0o600)
+    put_file(certificate, chain, 0o644)
 
 
 @dataclass

@@ -234,11 +234,15 @@ def test_files_that_changed_places_are_named(url: str, sealer: Sealer) -> None:
     assert "2 leaves of a log that is not there" in faults
 
 
-def test_more_than_a_commit_without_its_checkpoint_is_named_and_stays(
-    url: str, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def three_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More leaves than three without a checkpoint are no crash's."""
     for module in (ledger_file, ledger_file_strays, ledger_slot):
         monkeypatch.setattr(module, "PREPARED_MOST", 3)
+
+
+@pytest.mark.usefixtures("three_prepared")
+def test_more_than_a_commit_without_its_checkpoint_is_named_and_stays(url: str, sealer: Sealer) -> None:
     store = ledger_store(url, sealer)
     for number in range(9):
         write(store, lambda writer, number=number: writer.record(seen(number)))
@@ -257,11 +261,8 @@ def test_more_than_a_commit_without_its_checkpoint_is_named_and_stays(
     store.close()
 
 
-def test_who_verifies_beside_a_server_sees_what_was_there_when_he_began(
-    url: str, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (ledger_file, ledger_file_strays, ledger_slot):
-        monkeypatch.setattr(module, "PREPARED_MOST", 3)
+@pytest.mark.usefixtures("three_prepared")
+def test_who_verifies_beside_a_server_sees_what_was_there_when_he_began(url: str, sealer: Sealer) -> None:
     store = ledger_store(url, sealer)
     for number in range(2):
         write(store, lambda writer, number=number: writer.record(seen(number)))

@@ -7,6 +7,7 @@ PostgreSQL: pg_dump and pg_restore of its own version; counts are of the snapsho
 
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, text
 
+from hutong_server.durable import sync
 from hutong_server.store.base import SignedTree, StoreUnavailable
 from hutong_server.store.distribution_tables import distributed_only
 from hutong_server.store.engine import BUSY_MS, database_of, primary_of
@@ -69,6 +71,14 @@ def file_of(url: str) -> Path:
 def files_at(file: Path) -> list[Path]:
     """A copy, or a SQLite database, and the ledger files beside it that are there."""
     return [file, *files_of(file).values()]
+
+
+def standing_at(file: Path) -> list[Path]:
+    """A SQLite database, its ledger files, and what is left beside them, also of a file that is lost: SQLite would read
+    its log into the next of that name. Each log before its file, so that it never stands alone; the database last."""
+    mine = re.compile(re.escape(file.name) + r"(-ledger-[0-9]+)?(-wal|-shm|-journal|-lock)?")
+    there = [each for each in file.parent.iterdir() if mine.fullmatch(each.name)]
+    return sorted(there, key=lambda each: ("-ledger-" not in each.name.removeprefix(file.name), -len(each.name)))
 
 
 def copy_database(url: str, to: Path, programs: Path | None) -> Copied:
@@ -332,12 +342,3 @@ def finish_file(path: Path, place: Path) -> None:
         sync(each)
         each.rename(place.with_name(place.name + end))
     sync(place.parent)
-
-
-def sync(path: Path) -> None:
-    """A file's content, or a directory's names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select
 
+from hutong_server.durable import sync
 from hutong_server.store import tables
 from hutong_server.store.ledger_file import MADE, PREPARED_MOST, Beside, beyond, committed
 from hutong_server.store.ledger_tables import ledger_log
@@ -114,7 +115,7 @@ def _first_free(beside: Beside) -> tuple[int, int]:
                     _give(made, beside.database)
                 finally:
                     os.close(made)
-                _sync_directory(path.parent)
+                sync(path.parent)
         except BlockingIOError:
             os.close(lock)
         except BaseException:
@@ -130,14 +131,6 @@ def _give(descriptor: int, database: Path) -> None:
     if os.geteuid() == 0:
         owner = database.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_prepared(tx: Transaction, ledger: Transaction) -> None:

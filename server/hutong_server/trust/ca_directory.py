@@ -11,7 +11,6 @@ An intermediate is prepared (trusted), active (issues), former (trusted, issues 
 
 import datetime
 import json
-import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from hutong_server.durable import put_file
 from hutong_server.trust.ca import AuthorityKey, Signer, key_id, key_pem, make_issuing, make_root, pem
 
 STATE_FILE = "authorities.json"
@@ -280,19 +280,3 @@ def _certificate(path: Path) -> x509.Certificate:
         raise AuthorityFault(f"{path} is missing or cannot be read") from None
     except ValueError:
         raise AuthorityFault(f"{path} holds no certificate in PEM") from None
-
-
-def put_file(path: Path, content: bytes, mode: int) -> None:
-    """Replaces a file at once: a reader sees the old one or the new one, and nobody a half."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from hutong_server.durable import sync
+
 KEY_SIZE = 32
 TOKEN_KEY_FILE = "token.key"  # noqa: S105  a file's name
 SEAL_KEY_FILE = "seal.key"
@@ -36,6 +38,8 @@ def create_key_file(path: Path) -> None:
         file.write(secrets.token_hex(KEY_SIZE) + "\n")
         file.flush()
         os.fsync(file.fileno())
+    # All that it seals would be lost with its name.
+    sync(path.parent)
 
 
 def read_key_file(path: Path) -> bytes:

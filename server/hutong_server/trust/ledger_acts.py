@@ -8,13 +8,13 @@ does not: only a directory that nobody can delete from keeps them.
 
 import hashlib
 import json
-import os
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hutong_server.durable import put_file
 from hutong_server.store.base import DataKey, SealBroken, Sealer
 from hutong_server.store.base_acts import Act, ToldAct
 from hutong_server.store.leaves import access_of
@@ -64,28 +64,8 @@ class ActExport:
             }
         )
         content = text.encode() + b"\n"
-        write_whole(self._directory / f"{log_id.hex()}-{place.ordinal:06d}{SUFFIX}", content)
+        put_file(self._directory / f"{log_id.hex()}-{place.ordinal:06d}{SUFFIX}", content, 0o444)
         return _Place(place.ordinal + 1, hashlib.sha256(content).digest())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, and durably: name and content. Raises OSError; replaces what is there."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _context(log_id: bytes, place: _Place) -> bytes:

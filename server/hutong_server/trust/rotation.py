@@ -5,7 +5,6 @@ A new key is *coming* until every process has had time to look (`settle` seconds
 *retired*: nothing can be written under it any more, and a last walk finds what was on its way.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from hutong_server.domain.report import Instant
+from hutong_server.durable import sync
 from hutong_server.store.base import AccessRecord, DataKey, Store, Swept, Writer
 from hutong_server.trust.first_keys import LOCK
 from hutong_server.trust.key_ring import IDS_OPEN, KeyRing
@@ -166,7 +166,7 @@ class Rotation:
         if not beside.exists():
             beside.hardlink_to(self.kek)
         new.replace(self.kek)
-        _sync(self.kek.parent)
+        sync(self.kek.parent)
         self.say(f"{self.kek} is new; the former key is {beside}: keep it with older backups, or destroy it")
         self.drop_former_wraps()
 
@@ -356,12 +356,3 @@ def _rename(key: int, after: _After, limit: int, writer: Writer) -> Swept:
 
 def _retoken_held(key: int, after: _After, limit: int, writer: Writer) -> Swept:
     return writer.retoken_held(key, after, limit)
-
-
-def _sync(directory: Path) -> None:
-    """What was renamed in it stays renamed, whatever comes."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,5 +1,6 @@
 """After a change of the catalogue: what was relied on and would not have been reusable is told once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from hutong_server.domain.recognition import Mapping, QualityGrant
 from hutong_server.domain.report import Status
 from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import Prompt, Store
-from hutong_server.usecases import notices
+from hutong_server.usecases import notices, sweep_notices
+from hutong_server.usecases.list_reports import judge
 from hutong_server.usecases.sweep_notices import BATCH, SETTLED, due, sweep
 
 from tests.building import DAY, LOINC, NOW, report, result, withdrawal
@@ -87,6 +89,43 @@ def test_who_opened_it_from_a_prompt_is_told_of_the_line_that_fell(registry: Reg
     assert (notice.how, notice.item, notice.ordinal, notice.encounter) == (How.OPENED, "K", 0, "later")
     swept(registry, without_grants(9))
     assert len(listed(registry, "H3")) == 1
+
+
+def test_what_these_rules_offered_is_not_judged_by_them_again(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[int] = []
+
+    def counted(row: Any, request: Any, book: RuleBook) -> Any:
+        judged.append(book.version)
+        return judge(row, request, book)
+
+    monkeypatch.setattr(sweep_notices, "judge", counted)
+    (first,) = registry.publish(report(results=(result(), result("2951-2", "140", ordinal=1))))
+    prompt_id = b"q" * 16
+    lines = tuple((item, first.report_id, ordinal, "H1", first.version) for ordinal, item in enumerate(("K", "NA")))
+    given = Prompt(prompt_id, "H3", first.patient_key, registry.now, "found", 7, lines)
+    do(registry, lambda writer: writer.put_prompt(given))
+    recognized(registry, first, "H3", how=How.OPENED, item="", ordinal=-1, prompt_id=prompt_id)
+    assert swept(registry, book_of(7))
+    assert judged == []
+    swept(registry, without_grants(8))
+    # Both lines, at one time.
+    assert judged == [8]
+    assert [each.item for each in listed(registry, "H3")] == ["K"]
+
+
+def test_a_line_that_an_answer_of_before_offered_is_judged_though_the_request_came_again(registry: Registry) -> None:
+    (first,) = registry.publish(report())
+    prompt_id = b"q" * 16
+    lines = (("K", first.report_id, 0, "H1", first.version),)
+    given = Prompt(prompt_id, "H3", first.patient_key, registry.now, "found", 7, lines)
+    do(registry, lambda writer: writer.put_prompt(given))
+    # By the rules of the day after it is offered no more; the row keeps what was offered.
+    do(registry, lambda writer: writer.put_prompt(replace(given, rules_version=8, lines=())))
+    recognized(registry, first, "H3", how=How.OPENED, item="", ordinal=-1, prompt_id=prompt_id)
+    swept(registry, without_grants(8))
+    assert [each.item for each in listed(registry, "H3")] == ["K"]
 
 
 def test_who_opened_and_recognized_it_is_told_that_it_was_recognized(registry: Registry) -> None:

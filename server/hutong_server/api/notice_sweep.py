@@ -1,6 +1,7 @@
 """Judges anew what was relied on when the catalogue has changed: every worker looks, one at a time works."""
 
 import asyncio
+import time
 
 from hutong_server.api.parts import Parts
 from hutong_server.telemetry import log, where
@@ -9,7 +10,7 @@ from hutong_server.usecases.sweep_notices import due, sweep
 _EVERY = 1.0
 """Seconds between looks."""
 _PAUSE = 0.005
-"""Seconds between batches: calls come first."""
+"""Seconds between batches, at least: it rests for as long as a batch took, because calls come first."""
 
 
 class NoticeSweep:
@@ -22,9 +23,10 @@ class NoticeSweep:
         """Works until there is nothing to do. Raises StoreUnavailable."""
         parts = self._parts
         while await parts.rules.look(lambda reader: due(reader, parts.rules.book, parts.clock())):
+            began = time.monotonic()
             if not await parts.write(sweep(parts.rules.book, parts.clock())):
                 return
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(max(_PAUSE, time.monotonic() - began))
 
     async def poll(self) -> None:
         """Looks again and again. While the database does not answer, the walk waits where it is."""

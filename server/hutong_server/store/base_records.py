@@ -214,6 +214,7 @@ class Prompt:
     at: Instant
     outcome: str
     rules_version: int
+    """The oldest by which any of its lines was judged: it may be the answer to a repeated request."""
     lines: tuple[tuple[str, bytes, int, str, int], ...]
     """(item code, report id, result index, code of the issuer, version of the report) of each line."""
     kind: str = "chart"

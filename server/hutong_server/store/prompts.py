@@ -94,6 +94,7 @@ def _merged(former: Prompt, given: Prompt) -> Prompt:
     return replace(
         given,
         at=min(former.at, given.at),
+        rules_version=min(former.rules_version, given.rules_version),
         lines=given.lines + tuple(line for line in former.lines if line[0] not in offered),
         earlier=(former.earlier + replaced)[-MAX_EARLIER:],
     )

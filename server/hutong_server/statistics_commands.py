@@ -64,7 +64,7 @@ def rebuild() -> None:
 
     with opened(settings_or_refuse(), timeout_ms=LONGEST_MS, pool_size=4) as (store, _):
         book = store.read(read_book)
-        counting = Counting(store, lambda: book, now, Metrics())
+        counting = Counting(store, lambda: book, now, Metrics(), rest=0)
         # Nobody else counts while the rows go.
         store.submit(seize(counting.holder, book, now(), _HELD)).result()
         while store.submit(lambda writer: writer.forget_counts()).result():

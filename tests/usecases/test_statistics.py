@@ -95,12 +95,15 @@ def month(module_store_url: str, sealer: Sealer) -> Iterator[tuple[Store, Month,
     made = Month()
     made.write(store, made.early)
     counter = counting(store)
-    assert counter.count()
-    first = asked(store, WHOLE, ())[()]
-    made.write(store, made.late)
-    assert counter.count()
-    assert asked(store, WHOLE, ())[()] != first
-    yield store, made, counted_outside(store)
+    with pytest.MonkeyPatch.context() as patch:
+        # Every day comes in several parts.
+        patch.setattr(statistics_counting, "PART", 3)
+        assert counter.count()
+        first = asked(store, WHOLE, ())[()]
+        made.write(store, made.late)
+        assert counter.count()
+        assert asked(store, WHOLE, ())[()] != first
+        yield store, made, counted_outside(store)
     store.close()
 
 
@@ -295,13 +298,29 @@ def test_a_long_day_is_counted_with_a_breath_at_every_prompt_and_every_fact(stor
     day = BOOK.day_of(FIRST)
 
     def counted(*breathe: Any) -> Any:
-        return store.read(lambda reader: statistics_counting.recount(reader, day, "H1", BOOK, *breathe))
+        return statistics_counting.recount(store.read, day, "H1", BOOK, *breathe)
 
     found = counted(lambda: breaths.append(None))
     assert found == counted()
     assert sum(each.counts.prompts for each in found) == 20
     # A prompt, that it reminded, and its one line.
     assert len(breaths) == 20 + 3 * 20
+
+
+def test_a_long_day_is_read_in_parts_and_prompts_of_one_millisecond_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        # Three at the first moment, then one each.
+        prompt = offer(number.to_bytes(16, "big"), FIRST + max(0, number - 2), "H1", {"K": ("H3", b"a" * 16)})
+        store.submit(lambda writer, prompt=prompt: writer.put_prompt(prompt)).result(30)
+    day = BOOK.day_of(FIRST)
+    monkeypatch.setattr(statistics_counting, "PART", 2)
+    parts: list[None] = []
+    found = statistics_counting.recount(store.read, day, "H1", BOOK, between=lambda: parts.append(None))
+    assert {each.cell.item: each.counts.prompts + each.counts.returned for each in found} == {"": 12, "K": 12}
+    # Those of the first moment, which begins the day; then two each, and the last.
+    assert len(parts) == 6
 
 
 def test_a_row_that_does_not_open_leaves_its_day_as_it_was_and_the_others_are_counted(store: Store) -> None:

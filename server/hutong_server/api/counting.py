@@ -36,7 +36,9 @@ CHANGES = 50
 
 
 _BREATH = 0.001
-"""Seconds of work after which it rests for three times as long: a quarter of a processor, and never long at a time."""
+"""Seconds of work after which it rests, so that it is never long at a time."""
+_REST = 15
+"""How many times as long it rests: a sixteenth of a processor, whatever there is to count."""
 _TURN = 0.0001
 """Seconds after which the thread that counts hands the interpreter to whoever waits for it. A chart waits for it some
 thirty times: at Python's own 5 ms each, all charts took a fifth of a second more while a large day was counted."""
@@ -45,14 +47,15 @@ thirty times: at Python's own 5 ms each, all charts took a fifth of a second mor
 class _Breath:
     """Called between steps of work; now and then it takes its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: float) -> None:
+        self._rest = rest
         self._since = time.perf_counter()
 
     def __call__(self) -> None:
         worked = time.perf_counter() - self._since
         if worked >= _BREATH:
             # What took long at once was another's: a statement, or a wait for the interpreter.
-            time.sleep(3 * min(worked, 10 * _BREATH))
+            time.sleep(self._rest * min(worked, 10 * _BREATH))
             self._since = time.perf_counter()
 
 
@@ -60,15 +63,23 @@ class Counting:
     """Counts, when it is this process's turn."""
 
     def __init__(
-        self, store: Store, book: Callable[[], RuleBook], clock: Callable[[], Instant], metrics: Metrics
+        self,
+        store: Store,
+        book: Callable[[], RuleBook],
+        clock: Callable[[], Instant],
+        metrics: Metrics,
+        rest: float = _REST,
     ) -> None:
+        """`rest`: how many times as long as it works it rests, for calls that this process answers; 0: it has none."""
         self._store = store
         self._book = book
         self._clock = clock
         self._metrics = metrics
+        self._rest = rest
         self.holder = secrets.token_bytes(16)
         """Names this process among those that count."""
         self._one = threading.Lock()
+        self._kept: Instant = 0
 
     def count(self) -> bool:
         """Counts everything that was recorded. False when another process does. Takes a thread while it lasts.
@@ -101,29 +112,34 @@ class Counting:
 
     def _days(self, found: Found) -> None:
         waiting: list[Change] = []
-        breath = _Breath()
-        kept = self._clock()
+        breath = _Breath(self._rest)
+        self._kept = self._clock()
         for day, receiver in found.days:
-            book = self._book()
             try:
-                waiting += self._store.read(lambda reader: recount(reader, day, receiver, book, breath))  # noqa: B023
+                waiting += recount(self._store.read, day, receiver, self._book(), breath, self._hold)
             except SealBroken:
                 # Counted as it was; `hutong-server audit verify` and backups are for such rows.
                 log().warning("a day cannot be counted", extra={"institution": receiver})
-            while len(waiting) >= CHANGES or (waiting and self._clock() - kept > LEASE // 3):
+            while len(waiting) >= CHANGES or (waiting and self._late()):
                 self._keep(waiting[:CHANGES])
                 del waiting[:CHANGES]
-                kept = self._clock()
-            if self._clock() - kept > LEASE // 3:
-                self._keep([])
-                kept = self._clock()
+            self._hold()
             breath()
         while waiting:
             self._keep(waiting[:CHANGES])
             del waiting[:CHANGES]
 
+    def _late(self) -> bool:
+        """Whether it is time to say again that this process counts."""
+        return self._clock() - self._kept > LEASE // 3
+
+    def _hold(self) -> None:
+        if self._late():
+            self._keep([])
+
     def _keep(self, changes: list[Change]) -> None:
         self._store.submit(keep(self.holder, self._clock(), changes)).result()
+        self._kept = self._clock()
 
     async def poll(self) -> None:
         """Looks for ever; a look that fails is told, and made good by the next."""

@@ -105,6 +105,10 @@ class StatisticsReader(Protocol):
         `breathe` is called between prompts, so that a long day may let others work.
         """
 
+    def part_of_day(self, receiver: str, begin: Instant, end: Instant, prompts: int) -> Instant:
+        """An instant up to which, from `begin`, there are so many of its prompts, or more of one millisecond;
+        `end` when there are fewer."""
+
     def days_touched(self, raw: str, since: Instant, limit: int) -> Touched:
         """What was recorded in one of RAW at or after `since`, in that order."""
 

@@ -104,6 +104,7 @@ class SqlReader(Transaction):
     counting_run = _counts.counting_run
     anything_counted = _counts.anything_counted
     raw_day = _raw.raw_day
+    part_of_day = _raw.part_of_day
     days_touched = _raw.days_touched
     access_records = _prompts.access_records
     restoration = _restoration.restoration

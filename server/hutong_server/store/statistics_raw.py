@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Column, Select, and_, bindparam, func, literal_column, select
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.statistics import CountedDecision, CountedPrompt, DayRows, Line, OpenedReport, ScreenEvent
@@ -24,15 +24,16 @@ _PAIRED = and_(_other.c.prompt_id == _d.prompt_id, _other.c.item == _d.item, _ot
 _OUT_OF_PROMPTS = (_r.how == "opened", _r.prompt_id != b"")
 
 
-def _of_day(chosen: Select[Any]) -> Statement:
+def _of_day(chosen: Select[Any], some: Callable[[Select[Any]], Select[Any]] = lambda all_of: all_of) -> Statement:
     """Of the prompts that an institution was first answered on a day."""
     # Rows of before prompts were counted have no time of recording.
     of_day = (_p.institution == bindparam("receiver"), _p.at >= bindparam("since"), _p.at < bindparam("until"))
-    return Statement(chosen.where(*of_day, _p.recorded.is_not(None)))
+    return Statement(some(chosen.where(*of_day, _p.recorded.is_not(None))))
 
 
 _PROMPT = ("prompt_id", "at", "patient_key", "department", "lines")
 _PROMPTS = _of_day(select(*(_p[name] for name in _PROMPT)))
+_END_OF_PART = _of_day(select(_p.at), lambda of_day: of_day.order_by(_p.at).offset(bindparam("prompts")).limit(1))
 _AGAIN = _of_day(
     select(*(_again.c[name] for name in _PROMPT)).join_from(
         prompt, _again, and_(_again.c.prompt_id == _p.prompt_id, _again.c.patient_key != _p.patient_key)
@@ -65,8 +66,21 @@ _DECISIONS = Statement(
     )
 )
 
+_QUARTER = 900_000
+"""Milliseconds by which instants are told apart here: in every time zone a day begins with a quarter of an hour."""
+
+
+def _touched(recorded: Column[Any], chosen: Select[Any]) -> Statement:
+    """Of the first rows that were recorded: how many, when the last was, and whose quarters of an hour they touch."""
+    first = chosen.where(recorded >= bindparam("since")).order_by(recorded).limit(bindparam("limit")).subquery()
+    when, institution, *times = first.c
+    quarters = [each.op("/")(literal_column(str(_QUARTER))) for each in times]
+    # Thousands of rows are the same few quarters: put together by the database, they hold nobody up here.
+    return Statement(select(func.count(), func.max(when), institution, *quarters).group_by(institution, *quarters))
+
+
 _TOUCHED = {
-    raw: Statement(chosen.where(recorded >= bindparam("since")).order_by(recorded).limit(bindparam("limit")))
+    raw: _touched(recorded, chosen)
     for raw, recorded, chosen in (
         (
             "prompt",
@@ -102,10 +116,21 @@ def days_touched(tx: Transaction, raw: str, since: Instant, limit: int) -> Touch
     """See StatisticsReader."""
     if tx.distributed:
         recorded, rows = apart.touched(tx, raw, since, limit)
-    else:
-        recorded = rows = tx.rows(_TOUCHED[raw], since=since, limit=limit)
-    days = frozenset((institution, at) for _, institution, *times in rows for at in times if at is not None)
-    return Touched(days, recorded[-1][0] if recorded else since, len(recorded) >= limit)
+        days = frozenset((institution, at) for _, institution, *times in rows for at in times if at is not None)
+        return Touched(days, recorded[-1][0] if recorded else since, len(recorded) >= limit)
+    groups = tx.rows(_TOUCHED[raw], since=since, limit=limit)
+    days = frozenset(
+        (whose, each * _QUARTER) for _, _, whose, *quarters in groups for each in quarters if each is not None
+    )
+    last = max((last for _, last, *_ in groups), default=since)
+    return Touched(days, last, sum(count for count, *_ in groups) >= limit)
+
+
+def part_of_day(tx: Transaction, receiver: str, begin: Instant, end: Instant, prompts: int) -> Instant:
+    """See StatisticsReader."""
+    beyond = tx.row(_END_OF_PART, receiver=receiver, since=begin, until=end, prompts=prompts)
+    # Prompts of one millisecond stay together.
+    return max(begin + 1, beyond[0]) if beyond else end
 
 
 def raw_day(

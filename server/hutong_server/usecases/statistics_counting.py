@@ -7,10 +7,12 @@ counted before being right: only the differences are added.
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
-from hutong_server.domain.statistics import UNKNOWN, Counts, Fact, cells, facts
+from hutong_server.domain.statistics import UNKNOWN, Cell, Counts, Fact, cells, facts
 from hutong_server.store.base import Reader, Writer
 from hutong_server.store.base_statistics import RAW, Change, Run
 
@@ -20,6 +22,9 @@ OVERLAP = 60_000
 """Milliseconds: what was recorded for so long is committed, by every server's clock."""
 BATCH = 5_000
 """Rows looked through at a time."""
+
+PART = 100
+"""Prompts of a day that are read at a time: to fetch rows cannot be interrupted."""
 
 _LOCK = (b"statistics",)
 _NOTHING = Counts()
@@ -99,29 +104,52 @@ def look(reader: Reader, book: RuleBook, now: Instant) -> Found:
 
 
 def recount(
-    reader: Reader, day: str, receiver: str, book: RuleBook, breathe: Callable[[], None] = lambda: None
+    read: Callable[[Callable[[Reader], Any]], Any],
+    day: str,
+    receiver: str,
+    book: RuleBook,
+    breathe: Callable[[], None] = lambda: None,
+    between: Callable[[], None] = lambda: None,
 ) -> list[Change]:
     """What must be added to the roll-ups for one institution's day. Raises SealBroken for a row that does not open.
 
-    `breathe` is called again and again meanwhile, so that a long day may let others work.
+    `read` runs a read job. The day is read in parts, each at a state of its own: what is recorded meanwhile touches it
+    again. `breathe` is called between steps of work, `between` between parts, so that a long day may let others work.
     """
+    whole: dict[Cell, Counts] = {}
+    begin, end = bounds(day, book)
+    while begin < end:
+        counted, begin = read(partial(_part, receiver=receiver, begin=begin, end=end, book=book, breathe=breathe))
+        for cell, counts in counted.items():
+            whole[cell] = _sum(whole[cell], counts) if cell in whole else counts
+        between()
+    known = read(lambda reader: reader.counted_cells(day, receiver))
+    changes = []
+    for cell in sorted(whole.keys() | known.keys()):
+        pairs = zip(whole.get(cell, _NOTHING), known.get(cell, _NOTHING), strict=True)
+        difference = Counts(*(now - before for now, before in pairs))
+        if difference != _NOTHING:
+            changes.append(Change(day, receiver, cell, difference))
+    return changes
+
+
+def _part(
+    reader: Reader, *, receiver: str, begin: Instant, end: Instant, book: RuleBook, breathe: Callable[[], None]
+) -> tuple[dict[Cell, Counts], Instant]:
+    """What counts from `begin` on, and up to when it does."""
 
     def breathing(found: Iterable[Fact]) -> Iterator[Fact]:
         for fact in found:
             breathe()
             yield fact
 
-    begin, end = bounds(day, book)
-    of_day = facts(reader.raw_day(receiver, begin, end, breathe), specialties(book), refusal_of(book))
-    counted = cells(breathing(of_day))
-    known = reader.counted_cells(day, receiver)
-    changes = []
-    for cell in sorted(counted.keys() | known.keys()):
-        pairs = zip(counted.get(cell, _NOTHING), known.get(cell, _NOTHING), strict=True)
-        difference = Counts(*(now - before for now, before in pairs))
-        if difference != _NOTHING:
-            changes.append(Change(day, receiver, cell, difference))
-    return changes
+    until = reader.part_of_day(receiver, begin, end, PART)
+    of_part = facts(reader.raw_day(receiver, begin, until, breathe), specialties(book), refusal_of(book))
+    return cells(breathing(of_part)), until
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return Counts(*(a + b for a, b in zip(one, other, strict=True)))
 
 
 def keep(

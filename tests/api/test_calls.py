@@ -20,6 +20,7 @@ from hutong_server.api import reuse_servicer
 from hutong_server.api.admission import LEAST_ROOM, SHED_HOLD, CallLimits, Prompts
 from hutong_server.api.call import Call, begin
 from hutong_server.domain.caller import Caller, Role
+from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.store.base import AccessRecord
 from hutong_server.store.prompts import access_records
 from hutong_server.store.sql import SqlWriter
@@ -159,6 +160,39 @@ async def test_those_who_wait_to_be_told_are_a_quarter_at_most_of_the_calls_in_w
     opened.set()
     done = await asyncio.gather(*calls, return_exceptions=True)
     assert done.count(None) == 8
+
+
+async def test_who_finds_no_room_is_turned_away_before_anything_is_read() -> None:
+    opened = asyncio.Event()
+    method = "/hutong.v1.ReuseService/OpenChart"
+    begin(Call(method, caller=Caller("H2", Role.EMR, "")))
+    prompts = Prompts(CallLimits(total=8))
+    read: list[str] = []
+    context: Any = None
+
+    async def inner(_: Any, __: Any) -> None:
+        await opened.wait()
+
+    async def reading(request: Any, context: Any) -> Any:
+        read.append(request)
+        return await within(request, context)
+
+    within = prompts.wrap(method, inner, False)
+    door = prompts.door.wrap(method, reading, False)
+    other = prompts.door.wrap("/hutong.v1.ReuseService/GetReport", reading, False)
+    calls = [asyncio.ensure_future(door(f"call {number}", context)) for number in range(8)]
+    await asyncio.sleep(0)
+    assert len(read) == 8
+    with pytest.raises(HutongError) as refused:
+        await door("too many", context)
+    assert refused.value.reason is Reason.OVERLOADED
+    assert len(read) == 8
+    # Another method is not asked at this door.
+    waiting = asyncio.ensure_future(other("a report", context))
+    await asyncio.sleep(0)
+    assert read[8:] == ["a report"]
+    opened.set()
+    await asyncio.gather(*calls, waiting, return_exceptions=True)
 
 
 async def _raise(error: Exception) -> None:

@@ -1,4 +1,8 @@
-"""More charts than can be answered: how long those take that are admitted, at twice the saturated rate."""
+"""More charts than can be answered: how long those take that are admitted, at twice the saturated rate.
+
+The figure is of what was due after the first second. What comes before is told beside it: a burst is let in whole,
+because a doctor rather waits for a third of a second than goes without an answer; what does not end is turned away.
+"""
 
 import asyncio
 import json
@@ -27,6 +31,8 @@ TIMES = 2.0
 """How much more comes than can be answered."""
 DEADLINE = 5.0
 """Seconds that a caller waits: longer than a doctor would, so that a slow answer is seen as one."""
+ONSET = 1.0
+"""Seconds in which a server may still take it for a burst."""
 LATE_MS = 20.0
 """A generator whose p99 is later than that was the bottleneck itself; the round does not count as valid."""
 
@@ -47,8 +53,10 @@ class Overloaded:
     saturated: float
     """Charts a second, closed loop, before."""
     offered: float
+    onset: list[float]
+    """Milliseconds of the admitted of the first second, from when they were due; sorted."""
     took: list[float]
-    """Milliseconds of the admitted, from when they were due; sorted."""
+    """Of those after it."""
     refused: list[float]
     late: list[float]
     ends: dict[str, int]
@@ -59,7 +67,8 @@ class Overloaded:
         return {
             "p50_ms": round(at(self.took, 0.5), 1),
             "p99_ms": round(at(self.took, 0.99), 1),
-            "admitted_per_second": round(len(self.took) / self.seconds, 1),
+            "onset_p99_ms": round(at(self.onset, 0.99), 1),
+            "admitted_per_second": round(len(self.took) / (self.seconds - ONSET), 1),
             "saturated_per_second": round(self.saturated, 1),
             "offered_per_second": round(self.offered, 1),
             "refused_p50_ms": round(at(self.refused, 0.5), 1) if self.refused else 0.0,
@@ -158,10 +167,13 @@ def _round(
     for each in said:
         ends.update(each["ends"])
     spent = max(each["seconds"] for each in said)
+    took = [(since, ms) for each in said for since, ms in each["took"]]
     return Overloaded(
         saturated,
         sum(len(each["late"]) for each in said) / spent,
-        *(sorted(number for each in said for number in each[name]) for name in ("took", "refused", "late")),
+        sorted(ms for since, ms in took if since < ONSET),
+        sorted(ms for since, ms in took if since >= ONSET),
+        *(sorted(number for each in said for number in each[name]) for name in ("refused", "late")),
         dict(ends),
         spent,
     )

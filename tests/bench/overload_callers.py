@@ -1,8 +1,8 @@
 """Callers that do not wait for each other: so many calls a second, whatever becomes of them. A process of its own.
 
 `python -m tests.bench.overload_callers TARGET METHOD CA RATE SECONDS DEADLINE FIRST PATIENTS CERT KEY …` prints a line
-when it is connected, begins when it is given one, and prints what it saw as JSON: the milliseconds of each answer from
-the moment when its call was due, how other calls ended, and by how much it was late itself.
+when it is connected, begins when it is given one, and prints what it saw as JSON: of each answer when its call was due
+(seconds from the first) and the milliseconds from then on, how other calls ended, and by how much it was late itself.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ async def load(
     await asyncio.gather(*(channel.channel_ready() for channel in channels))
     calls = [channel.unary_unary(method) for channel in channels]
     ends: collections.Counter[str] = collections.Counter()
-    took: list[float] = []
+    took: list[tuple[float, float]] = []
     refused: list[float] = []
     late: list[float] = []
     waiting: set[asyncio.Task[None]] = set()
@@ -46,7 +46,7 @@ async def load(
             refused.append(round(1000 * (time.perf_counter() - due), 2))
         else:
             ends["OK"] += 1
-            took.append(round(1000 * (time.perf_counter() - due), 2))
+            took.append((round(due - began, 3), round(1000 * (time.perf_counter() - due), 2)))
 
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -253,6 +253,8 @@ def _sqlite_aside(connection: Any) -> list[str]:
 def _postgresql_aside(connection: Any) -> list[str]:
     back = ["SET maintenance_work_mem = '512MB'"]
     for table in _TABLES:
+        # As one that grew was: else whoever reads a row first looks up whether who wrote it committed, and marks it.
+        back.append(f"VACUUM (FREEZE, ANALYZE) {table.name}")
         keys = connection.execute(
             "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
             " WHERE conrelid = %s::regclass AND contype IN ('p', 'u')",
@@ -268,7 +270,6 @@ def _postgresql_aside(connection: Any) -> list[str]:
         for name, made in keys:
             connection.execute(f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}"')
             back.append(f'ALTER TABLE {table.name} ADD CONSTRAINT "{name}" {made}')
-        back.append(f"ANALYZE {table.name}")
     return back
 
 

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from hutong_server.api import policy
 from hutong_server.api.call import current
@@ -31,7 +31,7 @@ SHED_HOLD = 0.1
 """Seconds that a shed call is held back: who asks again at once would cost as much as those who are let in."""
 WAITED_FOR = frozenset(f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders"))
 """Prompts: an answer that comes late is worth less than none."""
-LEAST_ROOM = 16
+LEAST_ROOM = 8
 """Of these calls so many are let in, however long they take: those that share a commit are cheaper together."""
 _KNOWN = 4096
 """Accounts kept before those that nobody would miss are dropped."""
@@ -182,7 +182,8 @@ class Admission:
 class Prompts:
     """Of the calls that a doctor waits for, lets in as many as are answered soon (domain.room).
 
-    Stands where the request has been read: who sends half of one takes nobody's room.
+    Takes room where the request has been read: who sends half of one takes nobody's. Where there is none it turns away
+    before anything is read (`door`), for what is refused costs those who are let in.
     """
 
     def __init__(self, limits: CallLimits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -192,6 +193,7 @@ class Prompts:
         self._room = Room(limits.total, LEAST_ROOM, limits.target)
         self._own: dict[str, int] = {}
         self._held = 0
+        self.door = _Door(self)
 
     def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
         """See the class."""
@@ -203,8 +205,7 @@ class Prompts:
             institution = current().peer.institution
             own = in_work.get(institution, 0)
             if not room.enter(own, clock()):
-                await self._hold()
-                raise refusal(Reason.OVERLOADED)
+                await self.turn_away()
             in_work[institution] = own + 1
             began = clock()
             answered = False
@@ -222,10 +223,36 @@ class Prompts:
 
         return answer
 
-    async def _hold(self) -> None:
+    def full(self) -> bool:
+        """Whether the current call finds no room."""
+        return self._room.full(self._own.get(current().peer.institution, 0), self._clock())
+
+    async def turn_away(self) -> NoReturn:
+        """Raises OVERLOADED, a little later."""
         if self._held < self._most_held:
             self._held += 1
             try:
                 await asyncio.sleep(SHED_HOLD)
             finally:
                 self._held -= 1
+        raise refusal(Reason.OVERLOADED)
+
+
+class _Door:
+    """The interceptor that turns away before the request is read."""
+
+    def __init__(self, prompts: Prompts) -> None:
+        self._prompts = prompts
+
+    def wrap(self, method: str, inner: Answer, streaming: bool) -> Answer:
+        """See the class."""
+        if method not in WAITED_FOR:
+            return inner
+        prompts = self._prompts
+
+        async def answer(request: Any, context: Context) -> Any:
+            if prompts.full():
+                await prompts.turn_away()
+            return await inner(request, context)
+
+        return answer

@@ -44,6 +44,7 @@ def chain(
     ended: Callable[[Call, float], None] | None = None,
 ) -> Chain:
     """The interceptors, outermost first. Times in seconds. `ended` is told of each call, with how long it took."""
+    prompts = Prompts(limits)
     return Chain(
         [
             Telemetry(metrics, ended),
@@ -54,10 +55,11 @@ def chain(
             Rate(limits),
             Policy(book),
             Admission(limits),
+            prompts.door,
             Deadline(default_deadline, deadline_margin),
             StreamLife(streams),
         ],
-        within=[Prompts(limits)],
+        within=[prompts],
     )
 
 

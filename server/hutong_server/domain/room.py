@@ -44,12 +44,16 @@ class Room:
 
         `now` gives an end to what was: after an idle hour the first rush is let in whole, too.
         """
-        if not self._in_work and now - self._late_at >= CALM:
-            self._limit = self._most
-        if self._in_work >= int(self._limit) or (self._limit < self._most and 2 * own >= int(self._limit)):
+        if self.full(own, now):
             return False
         self._in_work += 1
         return True
+
+    def full(self, own: int = 0, now: float = float("-inf")) -> bool:
+        """Whether there is none. Asked before a call has cost anything; only `enter` takes room."""
+        if not self._in_work and now - self._late_at >= CALM:
+            self._limit = self._most
+        return self._in_work >= int(self._limit) or (self._limit < self._most and 2 * own >= int(self._limit))
 
     def leave(self, took: float, now: float, answered: bool = True) -> None:
         """One is done and took so many seconds. `answered`: what is refused or given up is no measure of an answer."""

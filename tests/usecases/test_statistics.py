@@ -6,9 +6,11 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hutong_server.api import counting as counting_module
 from hutong_server.api.counting import Counting
 from hutong_server.domain.caller import Role
 from hutong_server.domain.errors import HutongError, Reason
@@ -288,6 +290,29 @@ def test_charts_need_not_wait_long_for_the_interpreter_while_days_are_counted(st
     with pytest.raises(LookupError, match="no book"):
         Counting(store, failing, now, Metrics()).count()
     assert sys.getswitchinterval() == usual
+
+
+@pytest.mark.parametrize("rest", [15.0, 0.0])
+def test_while_the_counting_rests_all_threads_have_their_usual_turns(
+    store: Store, rest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = sys.getswitchinterval()
+    rests: list[tuple[float, float]] = []
+
+    class Clock:
+        perf_counter = time.perf_counter
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            rests.append((seconds, sys.getswitchinterval()))
+
+    monkeypatch.setattr(counting_module, "time", Clock)
+    prompt = offer(b"1" * 16, FIRST, "H1", {"K": ("H3", b"a" * 16)})
+    store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
+    assert Counting(store, lambda: BOOK, now, Metrics(), rest=rest).count()
+    # After what was kept, at the least; none where nobody else works.
+    assert bool(rests) == bool(rest)
+    assert {interval for _, interval in rests} <= {usual}
 
 
 def test_a_long_day_is_counted_with_a_breath_at_every_prompt_and_every_fact(store: Store) -> None:

@@ -31,32 +31,51 @@ INTERVAL = 15.0
 """Seconds between two looks, at least."""
 SHARE = 3
 """How many times as long as the last look took it rests before the next: a large registry is a little less fresh."""
-CHANGES = 50
-"""Changes that are kept at once: each touches some sixteen rows, and charts wait for nothing that takes long."""
+CHANGES = 10
+"""Changes that are kept at once: each touches some sixteen rows, and charts wait for a job to end."""
 
 
 _BREATH = 0.001
 """Seconds of work after which it rests, so that it is never long at a time."""
 _REST = 15
 """How many times as long it rests: a sixteenth of a processor, whatever there is to count."""
+_APART = 3
+"""How many times as long as it took to keep some changes it waits before the next: the lane is for those who ask."""
 _TURN = 0.0001
 """Seconds after which the thread that counts hands the interpreter to whoever waits for it. A chart waits for it some
 thirty times: at Python's own 5 ms each, all charts took a fifth of a second more while a large day was counted."""
 
 
 class _Breath:
-    """Called between steps of work; now and then it takes its time."""
+    """Called between steps of work; now and then it takes its time. Within it, work hands the interpreter over soon."""
 
     def __init__(self, rest: float) -> None:
         self._rest = rest
+        self._since = 0.0
+        self._usual = 0.0
+
+    def __enter__(self) -> None:
+        self._usual = sys.getswitchinterval()
+        sys.setswitchinterval(_TURN)
         self._since = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        sys.setswitchinterval(self._usual)
 
     def __call__(self) -> None:
         worked = time.perf_counter() - self._since
         if worked >= _BREATH:
+            self.pause(self._rest, worked)
+
+    def pause(self, times: float, worked: float) -> None:
+        """Rests for so many times what was worked; not at all where there is nobody to rest for."""
+        if self._rest:
+            # The interval is that of all threads: where two are always busy, each change costs them.
+            sys.setswitchinterval(self._usual)
             # What took long at once was another's: a statement, or a wait for the interpreter.
-            time.sleep(self._rest * min(worked, 10 * _BREATH))
-            self._since = time.perf_counter()
+            time.sleep(times * min(worked, 10 * _BREATH))
+            sys.setswitchinterval(_TURN)
+        self._since = time.perf_counter()
 
 
 class Counting:
@@ -75,7 +94,7 @@ class Counting:
         self._book = book
         self._clock = clock
         self._metrics = metrics
-        self._rest = rest
+        self._breath = _Breath(rest)
         self.holder = secrets.token_bytes(16)
         """Names this process among those that count."""
         self._one = threading.Lock()
@@ -86,15 +105,11 @@ class Counting:
 
         Raises StoreUnavailable, and ZoneChanged.
         """
-        with self._one:
-            usual = sys.getswitchinterval()
-            sys.setswitchinterval(_TURN)
+        with self._one, self._breath:
             try:
                 return self._count()
             except NotCounting:
                 return False
-            finally:
-                sys.setswitchinterval(usual)
 
     def _count(self) -> bool:
         more = True
@@ -112,11 +127,10 @@ class Counting:
 
     def _days(self, found: Found) -> None:
         waiting: list[Change] = []
-        breath = _Breath(self._rest)
         self._kept = self._clock()
         for day, receiver in found.days:
             try:
-                waiting += recount(self._store.read, day, receiver, self._book(), breath, self._hold)
+                waiting += recount(self._store.read, day, receiver, self._book(), self._breath, self._hold)
             except SealBroken:
                 # Counted as it was; `hutong-server audit verify` and backups are for such rows.
                 log().warning("a day cannot be counted", extra={"institution": receiver})
@@ -124,7 +138,7 @@ class Counting:
                 self._keep(waiting[:CHANGES])
                 del waiting[:CHANGES]
             self._hold()
-            breath()
+            self._breath()
         while waiting:
             self._keep(waiting[:CHANGES])
             del waiting[:CHANGES]
@@ -138,8 +152,10 @@ class Counting:
             self._keep([])
 
     def _keep(self, changes: list[Change]) -> None:
+        began = time.perf_counter()
         self._store.submit(keep(self.holder, self._clock(), changes)).result()
         self._kept = self._clock()
+        self._breath.pause(_APART, time.perf_counter() - began)
 
     async def poll(self) -> None:
         """Looks for ever; a look that fails is told, and made good by the next."""

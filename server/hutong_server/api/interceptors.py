@@ -138,7 +138,9 @@ class HideFaults:
                 call.code = _code_set(context)
                 raise
             except HutongError as error:
-                refused = error
+                # Its traceback leads to this frame, which would keep it: thousands of shed calls would wait for a
+                # collection that stops everything.
+                refused = error.with_traceback(None)
             except StoreOverloaded:
                 refused = refusal(Reason.OVERLOADED)
             except StoreUnavailable as error:

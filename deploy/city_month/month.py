@@ -193,9 +193,9 @@ class Stage:
             while time.monotonic() < until:
                 answer = await client.statistics.counts(statistics_filter(first_day, last_day))
                 if answer.HasField("counted_until") and answer.counted_until.ToDatetime(UTC) >= last:
-                    break
+                    return await compare(tally, client, first_day, last_day)
                 await asyncio.sleep(1)
-            return await compare(tally, client, first_day, last_day)
+            raise RuntimeError("the statistics were not counted in time: nothing was compared")
 
 
 def _every(step: int) -> Callable[[int], None]:

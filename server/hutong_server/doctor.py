@@ -194,7 +194,11 @@ def _file(settings: Settings) -> list[Finding]:
     file = Path(target.database or "")
     found = []
     for each in standing_at(file):
-        status = each.stat()
+        try:
+            status = each.stat()
+        except FileNotFoundError:
+            # A log that its last user took away meanwhile.
+            continue
         if status.st_uid != os.geteuid():
             text = f"{each} belongs to user {status.st_uid}, and this is user {os.geteuid()}"
             found.append(Finding("database", text, "run this as the user of the service, or chown the file to it"))

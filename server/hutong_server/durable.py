@@ -16,7 +16,7 @@ def sync(path: Path) -> None:
 def put_file(path: Path, content: bytes, mode: int) -> None:
     """Makes or replaces a file at once and durably: a reader sees the old one or the new one, and nobody a half.
 
-    Raises OSError; what stood there then stands there still.
+    Raises OSError: then the old one stands there or the new one, whole.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)

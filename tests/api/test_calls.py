@@ -21,6 +21,7 @@ from hutong_server.api.admission import LEAST_ROOM, SHED_HOLD, CallLimits, Promp
 from hutong_server.api.call import Call, begin
 from hutong_server.domain.caller import Caller, Role
 from hutong_server.domain.errors import HutongError, Reason
+from hutong_server.domain.room import Room
 from hutong_server.store.base import AccessRecord
 from hutong_server.store.prompts import access_records
 from hutong_server.store.sql import SqlWriter
@@ -193,6 +194,17 @@ async def test_who_finds_no_room_is_turned_away_before_anything_is_read() -> Non
     assert read[8:] == ["a report"]
     opened.set()
     await asyncio.gather(*calls, waiting, return_exceptions=True)
+
+
+async def test_who_is_turned_away_with_little_time_left_is_told_why(
+    site: Site, serials: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Room, "full", lambda *_: True)
+    asked = chart(person(next(serials)))
+    assert (await refused(site.asking("H2").OpenChart(asked, timeout=5))).reason == "OVERLOADED"
+    # Its time ends while it waits to be told.
+    found = await refused(site.asking("H2").OpenChart(asked, timeout=0.8 * SHED_HOLD))
+    assert (found.code, found.reason) == ("DEADLINE_EXCEEDED", "DEADLINE_TOO_SHORT")
 
 
 async def _raise(error: Exception) -> None:

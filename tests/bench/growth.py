@@ -2,7 +2,8 @@
 
 The patients are those of chart_load.py, each with 15 reports of 10 items, loaded in bulk. Documents are left out, rows
 of the index are not. Both registries stand side by side, each with a server of its own, and are asked in turns, one
-caller at a time, for patients drawn from all: a machine that slows down slows both.
+caller at a time, for patients drawn from all: a machine that slows down slows both. The files of both are held in
+memory meanwhile (held.py).
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from hutong_server.domain.rulebook import RuleBook
 from hutong_server.store.base import Tokens
 
 from tests.api.site import Material
-from tests.bench import chart_load, charts, memory, places
+from tests.bench import chart_load, charts, held, memory, places
 from tests.building import RESIDENT
 from tests.bulk.load import Plan, load, ordered_key
 from tests.bulk.moulds import mould_without_document
@@ -77,6 +78,7 @@ async def charts_measure(
     found: dict[int, list[float]] = {small: [], large: []}
     with ExitStack() as stack:
         stubs = {}
+        files: list[Path] = []
         for reports in (small, large):
             place = directory / str(reports)
             place.mkdir()
@@ -85,6 +87,9 @@ async def charts_measure(
             server = stack.enter_context(places.registry(material, url, place / "log"))
             channel = grpc.aio.secure_channel(f"localhost:{server.port}", doctor.credentials())
             stubs[reports] = channel.unary_unary(charts.METHOD)
+            files += held.files_of(url)
+        in_memory = stack.enter_context(held.held(files))
+        say(f"{backend}: {in_memory / 2**30:.1f} GB held in memory")
         for turn in range(rounds + 1):
             for reports, stub in stubs.items():
                 took = await _timed(stub, _asked(reports, turn))
@@ -98,6 +103,7 @@ async def charts_measure(
         "large_p50_ms": round(1000 * median(found[large]), 3),
         "small_reports": small,
         "large_reports": large,
+        "held_in_memory_gb": round(in_memory / 2**30, 1),
     }
 
 

@@ -256,6 +256,37 @@ def test_what_comes_late_is_found_by_itself_and_counts_for_its_own_day(store: St
     )
 
 
+def test_what_is_committed_late_is_found_also_behind_more_than_a_batch(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics_counting, "BATCH", 3)
+    counted: list[str] = []
+    recount_of = counting_module.recount
+
+    def watched(read: Any, day: str, *rest: Any) -> Any:
+        counted.append(day)
+        return recount_of(read, day, *rest)
+
+    monkeypatch.setattr(counting_module, "recount", watched)
+    counter = counting(store)
+
+    def put(number: int, at: int) -> None:
+        prompt = offer(number.to_bytes(16, "big"), at, "H1", {"K": ("H3", b"a" * 16)})
+        store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
+
+    for number in range(10):
+        put(number, FIRST + number)
+    assert counter.count()
+    # All that was recorded is looked through first: the day is counted once.
+    assert counted == [BOOK.day_of(FIRST)]
+    put(10, FIRST + DAY)
+    # As if it had been recorded half a minute ago and committed now.
+    older = f"UPDATE prompt SET recorded = recorded - 30000 WHERE at = {FIRST + DAY}"  # noqa: S608  a number of ours
+    store.submit(lambda writer: writer.command(older)).result(30)  # type: ignore[attr-defined]
+    assert counter.count()
+    assert asked(store, WHOLE, ())[()].prompts == 11
+
+
 def test_one_process_counts_until_it_stops(store: Store) -> None:
     clock = [now()]
     one = Counting(store, lambda: BOOK, lambda: clock[0], Metrics())

@@ -8,7 +8,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hutong_server.domain.report import Instant
 from hutong_server.domain.rulebook import RuleBook
@@ -18,7 +18,6 @@ from hutong_server.telemetry import Metrics, log, where
 from hutong_server.usecases.statistics_counting import (
     LEASE,
     OVERLAP,
-    Found,
     NotCounting,
     ZoneChanged,
     claim,
@@ -29,7 +28,7 @@ from hutong_server.usecases.statistics_counting import (
 
 INTERVAL = 15.0
 """Seconds between two looks, at least."""
-SHARE = 3
+SHARE = 1
 """How many times as long as the last look took it rests before the next: a large registry is a little less fresh."""
 CHANGES = 10
 """Changes that are kept at once: each touches some sixteen rows, and charts wait for a job to end."""
@@ -39,8 +38,6 @@ _BREATH = 0.001
 """Seconds of work after which it rests, so that it is never long at a time."""
 _REST = 15
 """How many times as long it rests: a sixteenth of a processor, whatever there is to count."""
-_APART = 3
-"""How many times as long as it took to keep some changes it waits before the next: the lane is for those who ask."""
 _TURN = 0.0001
 """Seconds after which the thread that counts hands the interpreter to whoever waits for it. A chart waits for it some
 thirty times: at Python's own 5 ms each, all charts took a fifth of a second more while a large day was counted."""
@@ -65,15 +62,15 @@ class _Breath:
     def __call__(self) -> None:
         worked = time.perf_counter() - self._since
         if worked >= _BREATH:
-            self.pause(self._rest, worked)
+            self.pause(worked)
 
-    def pause(self, times: float, worked: float) -> None:
-        """Rests for so many times what was worked; not at all where there is nobody to rest for."""
+    def pause(self, worked: float) -> None:
+        """Rests for what was worked; not at all where there is nobody to rest for."""
         if self._rest:
             # The interval is that of all threads: where two are always busy, each change costs them.
             sys.setswitchinterval(self._usual)
             # What took long at once was another's: a statement, or a wait for the interpreter.
-            time.sleep(times * min(worked, 10 * _BREATH))
+            time.sleep(self._rest * min(worked, 10 * _BREATH))
             sys.setswitchinterval(_TURN)
         self._since = time.perf_counter()
 
@@ -112,23 +109,31 @@ class Counting:
                 return False
 
     def _count(self) -> bool:
-        more = True
-        while more:
-            now, book = self._clock(), self._book()
-            if not self._store.submit(claim(self.holder, book, now)).result():
-                return False
-            found = self._store.read(lambda reader: look(reader, book, now))  # noqa: B023  read at once
-            self._days(found)
-            more = found.more
-            until = 0 if more else now - OVERLAP
-            self._store.submit(keep(self.holder, self._clock(), (), found.positions.items(), until)).result()
+        now, book = self._clock(), self._book()
+        if not self._store.submit(claim(self.holder, book, now)).result():
+            return False
+        self._kept = self._clock()
+        found = self._store.read(lambda reader: look(reader, book, now))
+        days = set(found.days)
+        while found.more:
+            # First all of what was recorded, so that a day of many rows is counted once.
+            positions = found.positions
+            found = self._store.read(lambda reader: look(reader, book, now, positions))  # noqa: B023  read at once
+            days |= set(found.days)
+            self._hold()
+            self._breath()
+        self._days(sorted(days))
+        until = now - OVERLAP
+        # Where more than a batch was recorded since, a look ends later than that; and what is still to be committed may
+        # be older.
+        reached = {raw: min(at, until) for raw, at in found.positions.items()}
+        self._store.submit(keep(self.holder, self._clock(), (), reached.items(), until)).result()
         self._metrics.statistics_counted.set(until / 1000)
         return True
 
-    def _days(self, found: Found) -> None:
+    def _days(self, days: Iterable[tuple[str, str]]) -> None:
         waiting: list[Change] = []
-        self._kept = self._clock()
-        for day, receiver in found.days:
+        for day, receiver in days:
             try:
                 waiting += recount(self._store.read, day, receiver, self._book(), self._breath, self._hold)
             except SealBroken:
@@ -155,7 +160,7 @@ class Counting:
         began = time.perf_counter()
         self._store.submit(keep(self.holder, self._clock(), changes)).result()
         self._kept = self._clock()
-        self._breath.pause(_APART, time.perf_counter() - began)
+        self._breath.pause(time.perf_counter() - began)
 
     async def poll(self) -> None:
         """Looks for ever; a look that fails is told, and made good by the next."""

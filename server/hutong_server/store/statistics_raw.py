@@ -67,7 +67,7 @@ _DECISIONS = Statement(
 )
 
 _QUARTER = 900_000
-"""Milliseconds by which instants are told apart here: in every time zone a day begins with a quarter of an hour."""
+"""Milliseconds by which instants are told apart here: since 1972 every zone's days begin with one."""
 
 
 def _touched(recorded: Column[Any], chosen: Select[Any]) -> Statement:

@@ -80,12 +80,12 @@ def seize(holder: bytes, book: RuleBook, now: Instant, held_for: int) -> Callabl
     return job
 
 
-def look(reader: Reader, book: RuleBook, now: Instant) -> Found:
-    """The days that something was recorded for since it was last looked, in a first batch of what there is.
+def look(reader: Reader, book: RuleBook, now: Instant, after: Mapping[str, Instant] | None = None) -> Found:
+    """The days that something was recorded for since the last look, or since `after`, in a batch of what there is.
 
     `now` is from before the read: what is recorded later is found the next time.
     """
-    positions = {**dict.fromkeys(RAW, 0), **reader.counting_positions()}
+    positions = {**dict.fromkeys(RAW, 0), **(reader.counting_positions() if after is None else after)}
     days: set[tuple[str, str]] = set()
     more = False
     for raw in RAW:
@@ -136,7 +136,8 @@ def recount(
 def _part(
     reader: Reader, *, receiver: str, begin: Instant, end: Instant, book: RuleBook, breathe: Callable[[], None]
 ) -> tuple[dict[Cell, Counts], Instant]:
-    """What counts from `begin` on, and up to when it does."""
+    """What counts from `begin` on, and up to when it does. Parts are of prompts; what was decided meanwhile comes with
+    them, however much."""
 
     def breathing(found: Iterable[Fact]) -> Iterator[Fact]:
         for fact in found:

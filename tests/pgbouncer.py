@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.postgresql import PostgresqlServer, end_with_parent, unprivileged
+from tests.postgresql import PostgresqlServer, as_child, unprivileged
 
 SYSTEM = Path(__file__).parents[1] / "build" / "system"
 PORT = 6432
@@ -52,20 +52,17 @@ class Pgbouncer:
             f"pool_mode = transaction\ndefault_pool_size = {sessions}\nmax_client_conn = 200\n"
         )
         user = unprivileged()
-        options = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         if user is not None:
             for each in (self.directory, *self.directory.iterdir()):
                 os.chown(each, user.pw_uid, user.pw_gid)
         self._log = self.directory / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(copied), str(configuration)],
+                [*as_child(user), str(copied), str(configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "LD_LIBRARY_PATH": str(self.directory)},
-                preexec_fn=end_with_parent(),
-                **options,  # type: ignore[call-overload]
             )
         for _ in range(100):
             with contextlib.suppress(psycopg.OperationalError):

@@ -6,7 +6,6 @@ root runs the tests, it runs as "nobody".
 """
 
 import contextlib
-import ctypes
 import importlib.util
 import itertools
 import os
@@ -17,13 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import psycopg
-
-_PR_SET_PDEATHSIG = 1
 
 
 class NoPostgresql(Exception):
@@ -108,31 +104,16 @@ class PostgresqlServer:
             shutil.copytree(libraries, self.directory / "programs" / libraries.name)
         self._binaries = copied / "bin"
 
-    def _as_user(self) -> dict[str, Any]:
-        if self._user is None:
-            return {"cwd": self.directory}
-        return {"cwd": self.directory, "user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
-
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [str(self._binaries / program), *arguments], check=True, capture_output=True, timeout=60, **self._as_user()
-        )
+        command = [*as_child(self._user), str(self._binaries / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=self.directory)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [*self._tracing, str(self._binaries / "postgres"), "-D", str(self._cluster), *options]
-        given = self._as_user()
-        if self._small_disk:
-            command, given = self._on_small_disk(command), {"cwd": self.directory}
+        command = self._on_small_disk(command) if self._small_disk else [*as_child(self._user), *command]
         with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=end_with_parent(),
-                **given,
-            )
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory)
         for _ in range(300):
             with contextlib.suppress(psycopg.OperationalError):
                 psycopg.connect(self.conninfo("postgres")).close()
@@ -146,14 +127,13 @@ class PostgresqlServer:
     def _on_small_disk(self, command: list[str]) -> list[str]:
         """A command that gives what it starts a tmpfs, in mounts of its own, and makes it the unprivileged user."""
         assert self._user is not None, "root alone can make a disk"
-        user, group, mount = self._user.pw_uid, self._user.pw_gid, self.directory / "small"
+        mount = self.directory / "small"
         mount.mkdir()
-        options = f"size={self._small_disk}m,mode=700,uid={user},gid={group}"
-        as_user = f"setpriv --reuid={user} --regid={group} --clear-groups --pdeathsig=QUIT"
+        options = f"size={self._small_disk}m,mode=700,uid={self._user.pw_uid},gid={self._user.pw_gid}"
         return [
             *("unshare", "-m", "sh", "-c"),
-            f'mount -t tmpfs -o {options} tmpfs "$0" && exec {as_user} "$@"',
-            *(str(mount), *command),
+            f'mount -t tmpfs -o {options} tmpfs "$0" && exec "$@"',
+            *(str(mount), *as_child(self._user), *command),
         ]
 
     def create_on_small_disk(self) -> tuple[str, Path]:
@@ -269,9 +249,13 @@ def unprivileged() -> "pwd.struct_passwd | None":
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def end_with_parent() -> Callable[[], None] | None:
-    """For Popen's preexec_fn: the process ends with the one that started it."""
+def as_child(user: "pwd.struct_passwd | None") -> list[str]:
+    """What a command stands behind so that it ends with the process that starts it, and runs as `user` if one is given.
+
+    Popen's own `user` and `preexec_fn` would fork this process, which gRPC's threads do not always survive: the child
+    then aborts before it is a program. Without them Popen needs no fork.
+    """
     if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+        return []
+    identity = [] if user is None else [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return ["setpriv", *identity, "--pdeathsig=QUIT", "--"]

@@ -223,7 +223,7 @@ def test_rows_and_documents_are_read_at_the_gate_only() -> None:
         ("gate.py", "reader.hidden_report"),
         ("publish_version.py", "writer.hidden_report"),
         ("relying.py", "writer.hidden_report"),
-        ("sweep_notices.py", "reader.report"),
+        ("sweep_notices.py", "writer.report"),
         ("patients.py", "reader.hidden_reports"),
     }
 

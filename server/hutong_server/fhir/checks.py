@@ -1,15 +1,10 @@
 """Faults of the resources of one report, each resource looked at once per document."""
 
-from typing import Final
-
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Issue, Severity
 from hutong_server.fhir import shape
 from hutong_server.fhir.document import Resource
-from hutong_server.fhir.known import Known
 from hutong_server.fhir.validation import Fault, faults
-
-_MOST_ELEMENTS: Final = 4096
 
 
 def located(resource: Resource, path: str) -> str:
@@ -34,7 +29,6 @@ class Checks:
 
     def __init__(self, max_depth: int, text: str) -> None:
         self._max_depth = max_depth
-        self._elements = Known(_MOST_ELEMENTS)
         # Two questions asked of every resource, answered once for the document: mostly no.
         escaped = "\\u" in text
         self._value_extensions = escaped or '"_value' in text
@@ -73,8 +67,7 @@ class Checks:
         return found
 
     def _validated(self, resource: Resource, release: str) -> tuple[Fault, ...]:
-        known = self._elements
-        return faults(resource.body, release, self._max_depth, value_extensions=self._value_extensions, known=known)
+        return faults(resource.body, release, self._max_depth, value_extensions=self._value_extensions)
 
 
 def _contained(path: str) -> bool:

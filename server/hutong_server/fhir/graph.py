@@ -33,6 +33,9 @@ class Graph:
         self._indexes: dict[int, _Index] = {}
         self._contained: dict[int, list[Resource]] = {}
         self._contained_by_id: dict[int, dict[str, list[Resource]]] = {}
+        self._bases: dict[str, str | None] = {}
+        self._found: dict[tuple[str, int, str | None], list[Resource]] = {}
+        """By reference, scope and server of the source: what results refer to, all of them refer to."""
 
     def find(self, reference: str, source: Resource) -> list[Resource]:
         """What a literal reference of `source` leads to: nothing, one resource, or several that differ.
@@ -43,13 +46,28 @@ class Graph:
             return []
         if reference[0] == "#":
             return self._within(reference[1:], source)
-        scope: Scope | None = source.scope
+        base = self._base(source)
+        key = (reference, id(source.scope), base)
+        known = self._found.get(key)
+        if known is None:
+            known = self._found[key] = self._outside(reference, base, source.scope)
+        return known
+
+    def _outside(self, reference: str, base: str | None, scope: Scope | None) -> list[Resource]:
         while scope is not None:
-            found = self._lookup(reference, source, scope)
+            found = self._lookup(reference, base, scope)
             if found:
                 return _newest(found)
             scope = scope.parent
         return []
+
+    def _base(self, source: Resource) -> str | None:
+        """Where the server of a resource says that its resources are; None where its fullUrl does not say."""
+        url = (source.container or source).full_url
+        if url not in self._bases:
+            match = _LITERAL.fullmatch(url.partition(_HISTORY)[0])
+            self._bases[url] = match["base"] or None if match else None
+        return self._bases[url]
 
     def one(self, reference: Node, source: Resource) -> Resource | None:
         """What a Reference leads to, when that is one resource."""
@@ -75,7 +93,7 @@ class Graph:
                 by_id.setdefault(resource.id, []).append(resource)
         return _distinct(by_id.get(fragment, []))
 
-    def _lookup(self, reference: str, source: Resource, scope: Scope) -> list[Resource]:
+    def _lookup(self, reference: str, source_base: str | None, scope: Scope) -> list[Resource]:
         index = self._indexes.get(id(scope))
         if index is None:
             index = self._indexes[id(scope)] = _Index(scope)
@@ -87,7 +105,7 @@ class Graph:
             if match:
                 base, kind, ident = match["base"], match["type"], match["id"]
                 if not base:
-                    found = self._relative(index, source, kind, ident)
+                    found = _relative(index, source_base, kind, ident)
                 else:
                     # An absolute reference names one server; an entry with a fullUrl of its own is another's.
                     found = [r for r in index.by_id.get((kind, ident), []) if not r.full_url]
@@ -100,14 +118,13 @@ class Graph:
             found = [r for r in found if text(_meta(r), "versionId") == version] or found
         return found
 
-    def _relative(self, index: _Index, source: Resource, kind: str, ident: str) -> list[Resource]:
-        holder = source.container or source
-        match = _LITERAL.fullmatch(holder.full_url.partition(_HISTORY)[0])
-        if match and match["base"]:
-            found = index.by_url.get(f"{match['base']}/{kind}/{ident}")
-            # An entry of another server is somebody else's, even under the same id.
-            return found or [r for r in index.by_id.get((kind, ident), []) if _server(r) in ("", match["base"])]
-        return index.by_id.get((kind, ident), [])
+
+def _relative(index: _Index, base: str | None, kind: str, ident: str) -> list[Resource]:
+    if base:
+        found = index.by_url.get(f"{base}/{kind}/{ident}")
+        # An entry of another server is somebody else's, even under the same id.
+        return found or [r for r in index.by_id.get((kind, ident), []) if _server(r) in ("", base)]
+    return index.by_id.get((kind, ident), [])
 
 
 def _contained(node: Node, index: int, holder: Resource) -> Resource:

@@ -149,10 +149,11 @@ def _check_one(value: Any, element: Element, depth: int) -> None:
         if not value:
             raise ShapeFault("is an empty string")
         if element.content:
-            _check_base64(value)
+            check_base64(value)
 
 
-def _check_base64(text: str) -> None:
+def check_base64(text: str) -> None:
+    """Raises ShapeFault for what is not base64; white space may stand anywhere."""
     try:
         binascii.a2b_base64("".join(text.split()), strict_mode=True)
     except (binascii.Error, ValueError) as error:

@@ -14,9 +14,8 @@ from pydantic import ValidationError
 
 from hutong_server.domain.errors import Reason
 from hutong_server.domain.report import Status
-from hutong_server.fhir import shape
+from hutong_server.fhir import accepted, shape
 from hutong_server.fhir.json_text import Node
-from hutong_server.fhir.known import Known, Parts
 
 _MOST_FAULTS: Final = 20
 _REFERENCE: Final = re.compile(
@@ -56,21 +55,18 @@ def validate(resource: Node, release: str) -> None:
     shape.model(resource["resourceType"], release).model_validate(_bare(resource))
 
 
-def faults(
-    resource: Node, release: str, max_depth: int, *, value_extensions: bool = True, known: Known | None = None
-) -> tuple[Fault, ...]:
+def faults(resource: Node, release: str, max_depth: int, *, value_extensions: bool = True) -> tuple[Fault, ...]:
     """Everything wrong in a resource of one of shape.CHECKED_TYPES; empty when it is valid.
 
-    `value_extensions` False: the caller knows that no key of the document begins with "_value". `known`: elements of
-    the same document that were validated before.
+    `value_extensions` False: the caller knows that no key of the document begins with "_value".
     """
     resource_type = resource["resourceType"]
     model = shape.model(resource_type, release)
-    parts = Parts(resource, release, known) if known is not None else None
-    rest = parts.rest if parts is not None else resource
+    if accepted.accepted(resource, model, max_depth):
+        return tuple(_missed(resource, resource_type))
     found: list[Fault] = []
     try:
-        shaped = _shaped(rest, model, max_depth, found)
+        shaped = _shaped(resource, model, max_depth, found)
     except shape.ShapeFault as fault:
         steps = fault.steps[::-1]
         harmless = "extension" in steps and "modifierExtension" not in steps and fault.reason is not Reason.TOO_DEEP
@@ -78,9 +74,8 @@ def faults(
     except RecursionError:
         return (Fault("", Reason.TOO_DEEP, "is nested too deep"),)
     found += _missed(shaped, resource_type)
-    whole = _bare(shaped) if value_extensions or "contained" in shaped else shaped
     try:
-        validated = model.model_validate({**whole, **parts.known} if parts is not None else whole)
+        model.model_validate(_bare(shaped) if value_extensions or "contained" in shaped else shaped)
     except ValidationError as error:
         found += _told(error, model)
     except RecursionError:
@@ -88,9 +83,8 @@ def faults(
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         # The library's own slips on odd input; whatever it stumbled on is not FHIR that it could check.
         found.append(Fault("", Reason.FHIR_INVALID, "is not valid FHIR"))
-    else:
-        if parts is not None and not found:
-            parts.learn(validated)
+    if not found:
+        accepted.learn(resource, model)
     return tuple(found[:_MOST_FAULTS])
 
 

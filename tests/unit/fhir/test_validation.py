@@ -1,11 +1,20 @@
-"""What was validated before is not validated again, and nothing else is passed over."""
+"""What the library is known to accept is not shown to it again, and nothing else is passed over."""
+
+import json
+from collections.abc import Iterator
 
 import pytest
+from hutong_server.domain.errors import HutongError
 from hutong_server.domain.report import ResultFlag
-from hutong_server.fhir.known import Known
+from hutong_server.fhir import accepted as known
+from hutong_server.fhir.document import read
+from hutong_server.fhir.json_text import decode
+from hutong_server.fhir.shape import CHECKED_TYPES, model
 from hutong_server.fhir.validation import faults, is_reference
+from hypothesis import HealthCheck, given, settings
 
 from tests.unit.fhir.builders import accepted, bundle, coded, observation, patient, report
+from tests.unit.fhir.test_mutations import CANARY, WHOLE, mutated
 
 VALID = {
     "category": [coded("laboratory", "x")],
@@ -36,42 +45,86 @@ VALID = {
     ],
 )
 @pytest.mark.parametrize("release", ["R4", "R5"])
-def test_a_known_element_hides_no_other(field, content, path, release):
-    known = Known(100)
-    assert faults(observation(**VALID), release, 100, known=known) == ()
-    assert faults(observation(**VALID), release, 100, known=known) == ()
+def test_what_is_known_hides_no_other(field, content, path, release):
+    assert faults(observation(**VALID), release, 100) == ()
+    assert faults(observation(**VALID), release, 100) == ()
     for _ in range(2):
-        found = faults(observation(**{**VALID, field: content}), release, 100, known=known)
+        found = faults(observation(**{**VALID, field: content}), release, 100)
         assert [f.path for f in found] == [path]
-    assert faults(observation(**VALID), release, 100, known=known) == ()
+    assert faults(observation(**VALID), release, 100) == ()
 
 
 def test_what_is_known_for_one_release_is_not_for_the_other():
-    known = Known(100)
     r5 = {
         "resourceType": "ImagingStudy",
         "status": "available",
         "subject": {"display": "x"},
         "modality": [coded("CT", "x")],
     }
-    assert faults(r5, "R5", 100, known=known) == ()
-    assert [f.path for f in faults(r5, "R4", 100, known=known)] == ["modality[0]"]
+    assert faults(r5, "R5", 100) == ()
+    assert [f.path for f in faults(r5, "R4", 100)] == ["modality[0]"]
 
 
 def test_a_missing_element_is_missed_though_it_was_there_before():
-    known = Known(100)
-    assert faults(observation(**VALID), "R4", 100, known=known) == ()
-    assert [f.path for f in faults(observation(**VALID, status=None), "R4", 100, known=known)] == ["status"]
+    assert faults(observation(**VALID), "R4", 100) == ()
+    assert [f.path for f in faults(observation(**VALID, status=None), "R4", 100)] == ["status"]
     without_code = {k: v for k, v in observation(**VALID).items() if k != "code"}
-    assert [f.path for f in faults(without_code, "R4", 100, known=known)] == ["code"]
+    assert [f.path for f in faults(without_code, "R4", 100)] == ["code"]
 
 
-def test_the_memory_is_bounded():
-    known = Known(3)
-    for i in range(10):
-        known.put(("x", "y", str(i)), i)
-    assert known.get(("x", "y", "9")) == 9
-    assert sum(known.get(("x", "y", str(i))) is not None for i in range(10)) <= 3
+def _resources(document: bytes) -> list[dict]:
+    return [each.body for each in read(decode(document, 2**30)).entries if each.type in CHECKED_TYPES]
+
+
+@pytest.fixture
+def nothing_known() -> Iterator[None]:
+    known._forms.cache_clear()
+    yield
+    known._forms.cache_clear()
+
+
+def test_what_was_seen_once_is_known(nothing_known: None) -> None:
+    for release in ("R4", "R5"):
+        for resource in (observation(**VALID), patient()):
+            of = model(resource["resourceType"], release)
+            assert not known.accepted(resource, of, 100)
+            assert faults(resource, release, 100) == ()
+            assert known.accepted({**resource, "id": "another"}, of, 100)
+            assert not known.accepted(resource, of, 1)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(mutated())
+def test_whatever_is_known_the_faults_are_the_same(document: bytes) -> None:
+    try:
+        resources = _resources(document)
+    except HutongError:
+        return
+    for release in ("R4", "R5"):
+        for each in _resources(json.dumps(WHOLE).encode()):
+            faults(each, release, 100)
+        found = [faults(each, release, 100) for each in resources]
+        known._forms.cache_clear()
+        for each, told in zip(resources, found, strict=True):
+            assert faults(each, release, 100) == told
+            known._forms.cache_clear()
+
+
+def test_the_memory_is_bounded_and_holds_nothing_of_a_document(
+    nothing_known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "_MOST_FORMS", 3)
+    of = model("Observation", "R4")
+    members = observation(CANARY, note=[{"text": CANARY}])
+    for first in members:
+        # Another order is another form.
+        assert faults({first: members[first], **members}, "R4", 100) == ()
+        assert 1 <= len(known._forms(of)) <= 3
+        assert CANARY not in repr(known._forms(of))
+    assert known._forms(of)
+    many = observation(extension=[{"url": f"http://x/{i}", "valueString": "x"} for i in range(3)])
+    assert faults({**many, **{f"_{key}": {"id": "x"} for key in ("status", "effectiveDateTime")}}, "R4", 100) == ()
+    assert not any("_status" in form for form in known._forms(of))
 
 
 def test_r5_writes_large_integers_as_strings():

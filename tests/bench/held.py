@@ -56,7 +56,10 @@ def _hold(files: Sequence[str]) -> int:
     libc.mlock.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     found = 0
     for name in files:
-        descriptor = os.open(name, os.O_RDONLY)
+        try:
+            descriptor = os.open(name, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # a database server's own, gone since it was listed
         size = os.fstat(descriptor).st_size
         if size:
             where = libc.mmap(None, size, _READ, _SHARED, descriptor, 0)

@@ -4,9 +4,9 @@ aes256gcm-sha256   AES-256-GCM (NIST SP 800-38D), HMAC-SHA-256 (RFC 2104), HKDF-
 sm4gcm-sm3         SM4-GCM (GB/T 32907, RFC 8998), HMAC-SM3 (GB/T 32905), HKDF-SM3
 """
 
-import hmac as standard_hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.hazmat.primitives import hashes, hmac
@@ -68,16 +68,21 @@ class Suite:
         return self.aead(self.derive(key, label, self.key_size))
 
 
-def _hmac_sha256(key: bytes, message: bytes) -> bytes:
-    return standard_hmac.digest(key, message, "sha256")
+def _hmac(algorithm: Callable[[], hashes.HashAlgorithm]) -> Callable[[bytes, bytes], bytes]:
+    @lru_cache(maxsize=64)
+    def keyed(key: bytes) -> hmac.HMAC:
+        return hmac.HMAC(key, algorithm())
+
+    def mac(key: bytes, message: bytes) -> bytes:
+        # A copy of what is ready for the key. hashlib's own single call hands the interpreter to another thread each
+        # time, and then waits for it.
+        made = keyed(key).copy()
+        made.update(message)
+        return made.finalize()
+
+    return mac
 
 
-def _hmac_sm3(key: bytes, message: bytes) -> bytes:
-    mac = hmac.HMAC(key, hashes.SM3())
-    mac.update(message)
-    return mac.finalize()
-
-
-AES = Suite("aes256gcm-sha256", 2, 32, AESGCM, _hmac_sha256, hashes.SHA256)
-SM = Suite("sm4gcm-sm3", 3, 16, Sm4Gcm, _hmac_sm3, hashes.SM3)
+AES = Suite("aes256gcm-sha256", 2, 32, AESGCM, _hmac(hashes.SHA256), hashes.SHA256)
+SM = Suite("sm4gcm-sm3", 3, 16, Sm4Gcm, _hmac(hashes.SM3), hashes.SM3)
 SUITES = {suite.name: suite for suite in (AES, SM)}

@@ -135,7 +135,7 @@ class Registry:
             lambda: store.queues,
             lambda: (ledger.committed_at, ledger.leaves, ledger.export_lag),
         )
-        self.counting = Counting(store, lambda: rules.book, now, metrics)
+        self.counting = Counting(store, lambda: rules.book, now, metrics, shedding=self.server.shedding)
         self._metrics_server: MetricsServer | None = None
         self._polls: list[Callable[[], Coroutine[Any, Any, None]]] = [
             rules.poll,

@@ -1,6 +1,7 @@
 """What every call passes through: deadlines, limits, hidden faults, access records, log lines and metrics."""
 
 import asyncio
+import gc
 import io
 import json
 import logging
@@ -14,6 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc.aio import AbortError
 from hutong.v1 import catalog_service_pb2, patient_service_pb2, registry_service_pb2, report_pb2, reuse_service_pb2
 from hutong_server import telemetry
 from hutong_server.api import reuse_servicer
@@ -65,6 +67,24 @@ async def test_an_answer_that_would_come_too_late_is_given_up_in_time(
     assert found.reason == "DEADLINE_TOO_SHORT"
     assert time.monotonic() - started < 0.6
     await asyncio.sleep(1)
+
+
+async def test_a_refusal_leaves_nothing_for_the_collector(site: Site) -> None:
+    empty = reuse_service_pb2.OpenChartRequest()
+    await refused(site.asking("H2").OpenChart(empty, timeout=10))
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(5):
+            assert (await refused(site.asking("H2").OpenChart(empty, timeout=10))).code == "INVALID_ARGUMENT"
+            assert (await refused(site.asking("H2", "feed").OpenChart(empty, timeout=10))).code == "PERMISSION_DENIED"
+        # The last one's coroutine may still be at its end.
+        await asyncio.sleep(0.2)
+        gc.collect()
+        assert not [each for each in gc.garbage if isinstance(each, Call | HutongError | AbortError)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
 
 
 async def test_a_call_without_deadline_gets_the_servers(

@@ -345,6 +345,32 @@ def test_while_the_counting_rests_all_threads_have_their_usual_turns(
     assert {interval for _, interval in rests} <= {usual}
 
 
+@pytest.mark.parametrize("shedding", [False, True])
+def test_while_calls_are_turned_away_the_counting_waits_but_not_for_ever(
+    store: Store, shedding: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+
+    class Clock:
+        perf_counter = time.perf_counter
+        sleep = rests.append
+
+    monkeypatch.setattr(counting_module, "time", Clock)
+    monkeypatch.setattr(counting_module, "_PATIENCE", 3.0)
+    counting = Counting(store, lambda: BOOK, now, Metrics(), shedding=lambda: shedding)
+    for number in range(20):
+        prompt = offer(number.to_bytes(16, "big"), FIRST + number * DAY, "H1", {"K": ("H3", b"a" * 16)})
+        store.submit(lambda writer, prompt=prompt: writer.put_prompt(prompt)).result(30)
+    assert counting.count()
+    assert rests.count(1.0) == (3 if shedding else 0)
+    assert asked(store, WHOLE, ())[()].prompts
+    # The next look has its own minute.
+    prompt = offer(b"n" * 16, FIRST, "H1", {"K": ("H3", b"a" * 16)})
+    store.submit(lambda writer: writer.put_prompt(prompt)).result(30)
+    assert counting.count()
+    assert rests.count(1.0) > (3 if shedding else -1)
+
+
 def test_a_long_day_is_counted_with_a_breath_at_every_prompt_and_every_fact(store: Store) -> None:
     for number in range(20):
         prompt = offer(number.to_bytes(16, "big"), FIRST, "H1", {"K": ("H3", b"a" * 16)})

@@ -227,6 +227,10 @@ class Prompts:
         """Whether the current call finds no room."""
         return self._room.full(self._own.get(current().peer.institution, 0), self._clock())
 
+    def shedding(self) -> bool:
+        """Whether not all are let in now: what can wait should."""
+        return self._room.crowded(self._clock())
+
     async def turn_away(self) -> NoReturn:
         """Raises OVERLOADED, a little later."""
         if self._held < self._most_held:

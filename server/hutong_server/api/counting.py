@@ -38,6 +38,8 @@ _BREATH = 0.001
 """Seconds of work after which it rests, so that it is never long at a time."""
 _REST = 15
 """How many times as long it rests: a sixteenth of a processor, whatever there is to count."""
+_PATIENCE = 60.0
+"""Seconds that a look waits in all while calls are turned away, a second at a time: then it goes on all the same."""
 _TURN = 0.0001
 """Seconds after which the thread that counts hands the interpreter to whoever waits for it. A chart waits for it some
 thirty times: at Python's own 5 ms each, all charts took a fifth of a second more while a large day was counted."""
@@ -46,14 +48,17 @@ thirty times: at Python's own 5 ms each, all charts took a fifth of a second mor
 class _Breath:
     """Called between steps of work; now and then it takes its time. Within it, work hands the interpreter over soon."""
 
-    def __init__(self, rest: float) -> None:
+    def __init__(self, rest: float, shedding: Callable[[], bool]) -> None:
         self._rest = rest
+        self._shedding = shedding
+        self._patience = 0.0
         self._since = 0.0
         self._usual = 0.0
 
     def __enter__(self) -> None:
         self._usual = sys.getswitchinterval()
         sys.setswitchinterval(_TURN)
+        self._patience = _PATIENCE
         self._since = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
@@ -71,6 +76,9 @@ class _Breath:
             sys.setswitchinterval(self._usual)
             # What took long at once was another's: a statement, or a wait for the interpreter.
             time.sleep(self._rest * min(worked, 10 * _BREATH))
+            if self._patience > 0 and self._shedding():
+                self._patience -= 1.0
+                time.sleep(1.0)
             sys.setswitchinterval(_TURN)
         self._since = time.perf_counter()
 
@@ -85,13 +93,17 @@ class Counting:
         clock: Callable[[], Instant],
         metrics: Metrics,
         rest: float = _REST,
+        shedding: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`rest`: how many times as long as it works it rests, for calls that this process answers; 0: it has none."""
+        """`rest`: how many times as long as it works it rests, for calls that this process answers; 0: it has none.
+
+        `shedding`: whether it turns calls away for want of room. Each look then waits for a minute at most.
+        """
         self._store = store
         self._book = book
         self._clock = clock
         self._metrics = metrics
-        self._breath = _Breath(rest)
+        self._breath = _Breath(rest, shedding)
         self.holder = secrets.token_bytes(16)
         """Names this process among those that count."""
         self._one = threading.Lock()

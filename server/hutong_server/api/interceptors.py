@@ -38,13 +38,13 @@ def chain(
     streams: OpenStreams,
     standing: Standing,
     limits: CallLimits,
+    prompts: Prompts,
     refusals: RefusalRecord,
     default_deadline: float,
     deadline_margin: float,
     ended: Callable[[Call, float], None] | None = None,
 ) -> Chain:
     """The interceptors, outermost first. Times in seconds. `ended` is told of each call, with how long it took."""
-    prompts = Prompts(limits)
     return Chain(
         [
             Telemetry(metrics, ended),
@@ -102,6 +102,11 @@ class Telemetry:
             in_flight.inc()
             try:
                 return await inner(request, context)
+            except AbortError as error:
+                # gRPC keeps it with the call, and through the frames of its traceback it would keep the call: of each
+                # refusal some forty objects would wait for a collection, which stops everything.
+                del request, context
+                raise error.with_traceback(None) from None
             except asyncio.CancelledError:
                 # The caller went away, or its deadline passed before ours did.
                 if call.code == "OK":

@@ -27,7 +27,7 @@ from hutong.v1 import (
     statistics_service_pb2_grpc,
 )
 
-from hutong_server.api.admission import CallLimits
+from hutong_server.api.admission import CallLimits, Prompts
 from hutong_server.api.audit_servicer import AuditServicer
 from hutong_server.api.catalog_servicer import CatalogServicer
 from hutong_server.api.certificate_servicer import CertificateServicer
@@ -128,6 +128,9 @@ class RegistryServer:
         parts.rules.on_change(self.streams.recheck)
         parts.standing.on_change(self.streams.recheck)
         self._refusals = RefusalRecord(parts.store, parts.clock)
+        prompts = Prompts(options.limits)
+        self.shedding = prompts.shedding
+        """Whether calls that a doctor waits for are turned away now."""
         self._server = grpc.aio.server(
             interceptors=[
                 chain(
@@ -137,6 +140,7 @@ class RegistryServer:
                     streams=self.streams,
                     standing=parts.standing,
                     limits=options.limits,
+                    prompts=prompts,
                     refusals=self._refusals,
                     default_deadline=options.default_deadline,
                     deadline_margin=options.deadline_margin,

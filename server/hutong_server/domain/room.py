@@ -39,6 +39,10 @@ class Room:
         """How many may be in work now."""
         return int(self._limit)
 
+    def crowded(self, now: float) -> bool:
+        """Whether calls came out late a moment ago, so that not all are let in."""
+        return self._limit < self._most and now - self._late_at < CALM
+
     def enter(self, own: int = 0, now: float = float("-inf")) -> bool:
         """Whether there is room for one more of somebody who has `own` in work already; it has to leave later.
 

@@ -135,6 +135,19 @@ def test_an_idle_hour_is_forgotten_before_the_next_rush() -> None:
     assert [room.enter(own, 3600.0) for own in range(100)] == [True] * 100
 
 
+def test_it_is_crowded_until_a_while_after_calls_were_late() -> None:
+    room = Room(512, 16, TARGET)
+    assert not room.crowded(0.0)
+    assert [room.enter() for _ in range(100)] == [True] * 100
+    assert not room.crowded(9.0)
+    for _ in range(100):
+        room.leave(9.0, 9.0)
+    assert room.crowded(9.0)
+    assert room.crowded(8.9 + CALM)
+    # Nobody has come since, and who comes next finds all the room there is.
+    assert not room.crowded(9.0 + CALM)
+
+
 def test_a_smaller_most_counts_alone() -> None:
     room = Room(2, 16, TARGET)
     assert [room.enter() for _ in range(3)] == [True, True, False]

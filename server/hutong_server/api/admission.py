@@ -31,7 +31,7 @@ SHED_HOLD = 0.1
 """Seconds that a shed call is held back: who asks again at once would cost as much as those who are let in."""
 WAITED_FOR = frozenset(f"/hutong.v1.ReuseService/{name}" for name in ("OpenChart", "CheckOrders"))
 """Prompts: an answer that comes late is worth less than none."""
-LEAST_ROOM = 8
+LEAST_ROOM = 6
 """Of these calls so many are let in, however long they take: those that share a commit are cheaper together."""
 _KNOWN = 4096
 """Accounts kept before those that nobody would miss are dropped."""

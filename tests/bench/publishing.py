@@ -8,6 +8,7 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -17,7 +18,9 @@ import grpc
 from hutong.v1 import registry_service_pb2
 from hutong_client.city import City
 from hutong_client.city.model import MadeReport
+from hutong_server.domain.errors import HutongError
 from hutong_server.fhir.document import read
+from hutong_server.fhir.intake import Reading, read_document
 from hutong_server.fhir.json_text import decode
 from hutong_server.fhir.shape import CHECKED_TYPES
 from hutong_server.fhir.validation import validate
@@ -50,6 +53,16 @@ def validated(documents: Sequence[MadeReport]) -> float:
     return time.perf_counter() - began
 
 
+def read_alone(documents: Sequence[MadeReport]) -> float:
+    """Seconds that the intake takes to read documents, validation included; once each, in this process."""
+    reading = Reading(zone=datetime.UTC, now=time.time_ns() // 1_000_000)
+    began = time.perf_counter()
+    for made in documents:
+        with suppress(HutongError):
+            read_document(made.document, reading=reading)
+    return time.perf_counter() - began
+
+
 def _resources(made: MadeReport) -> Iterator[dict[str, Any]]:
     for resource in read(decode(made.document, 2**30)).entries:
         yield resource.body
@@ -67,7 +80,8 @@ async def measure(
     # What is loaded and compiled once is none of the rates.
     warm = list(islice(source, 200))
     validated(warm)
-    floors, rates = [], []
+    read_alone(warm)
+    floors, readings, rates = [], [], []
     with (
         places.database("sqlite", directory) as url,
         places.registry(material, url, directory / "log", settings={"HUTONG_DOCUMENT_PROCESSES": str(cores)}) as server,
@@ -79,26 +93,28 @@ async def measure(
         for _ in range(rounds):
             spent += documents
             given = list(islice(source, documents))
-            floors.append(len(given) / await asyncio.get_running_loop().run_in_executor(None, validated, given))
+            for found, work in ((floors, validated), (readings, read_alone)):
+                found.append(len(given) / await asyncio.get_running_loop().run_in_executor(None, work, given))
             rates.append(len(given) / await stream_all(target, material, given))
             size = sum(len(each.document) for each in given) / len(given) / 1000
             say(
-                f"publish: validation {floors[-1]:7.0f}/s | PublishReports {rates[-1]:7.0f}/s of {size:.0f} kB "
-                f"| {rates[-1] / floors[-1]:.2f}"
+                f"publish: validation {floors[-1]:7.0f}/s | reading {readings[-1]:7.0f}/s "
+                f"| PublishReports {rates[-1]:7.0f}/s of {size:.0f} kB | {rates[-1] / floors[-1]:.2f}"
             )
         used = processor.seconds_of(server.process.pid) - began
         took = await _single(target, material, list(islice(source, documents // 2)))
-    found = {
+    figures = {
         "ratio": round(median(rate / floor for rate, floor in zip(rates, floors, strict=True)), 3),
         "floor_per_second": round(median(floors), 1),
+        "reading_per_second": round(median(readings), 1),
         "per_second": round(median(rates), 1),
         "document_processes": cores,
         "server_ms": round(1000 * used / spent, 3),
         "unary_p50_ms": round(1000 * took[len(took) // 2], 2),
         "unary_p99_ms": round(1000 * took[len(took) * 99 // 100], 2),
     }
-    say(f"publish: one by one, 4 callers: p50 {found['unary_p50_ms']} ms, p99 {found['unary_p99_ms']} ms")
-    return found
+    say(f"publish: one by one, 4 callers: p50 {figures['unary_p50_ms']} ms, p99 {figures['unary_p99_ms']} ms")
+    return figures
 
 
 def _chosen(city: City) -> list[str]:

@@ -19,6 +19,7 @@ import uvloop
 
 from tests.bench.day import Day, Send
 from tests.bench.pacing import Ticks
+from tests.bench.telling import tell
 
 _OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
 
@@ -85,7 +86,7 @@ async def _send(kinds: list[str], calls: list[Send], start: float, rate: float, 
 def main() -> None:
     """See the module."""
     order = json.loads(sys.stdin.readline())
-    print(json.dumps(uvloop.run(serve(order))), flush=True)
+    tell(uvloop.run(serve(order)))
 
 
 if __name__ == "__main__":

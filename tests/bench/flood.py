@@ -6,13 +6,14 @@ its end how many calls it made and how they ended, as JSON.
 
 import asyncio
 import collections
-import json
 import sys
 import time
 from pathlib import Path
 
 import grpc
 import uvloop
+
+from tests.bench.telling import tell
 
 
 async def flood(
@@ -51,7 +52,7 @@ def main() -> None:
     ca, certificate, key = (Path(name).read_bytes() for name in files)
     credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     found = uvloop.run(flood(target, method, credentials, float(rate), float(seconds), bytes.fromhex(request)))
-    print(json.dumps(found), flush=True)
+    tell(found)
 
 
 if __name__ == "__main__":

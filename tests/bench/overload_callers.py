@@ -7,7 +7,6 @@ when it is connected, begins when it is given one, and prints what it saw as JSO
 
 import asyncio
 import collections
-import json
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ import grpc
 import uvloop
 
 from tests.bench import chart_load
+from tests.bench.telling import tell
 
 
 async def load(
@@ -73,7 +73,7 @@ def main() -> None:
     files = [Path(name).read_bytes() for name in (ca, *given[5:])]
     pairs = zip(files[1::2], files[2::2], strict=True)
     credentials = [grpc.ssl_channel_credentials(files[0], key, certificate) for certificate, key in pairs]
-    print(json.dumps(uvloop.run(load(target, method, credentials, given[:5]))), flush=True)
+    tell(uvloop.run(load(target, method, credentials, given[:5])))
 
 
 if __name__ == "__main__":

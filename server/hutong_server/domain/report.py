@@ -128,8 +128,7 @@ class ResultFacts(NamedTuple):
         return bool(self.flags & flag)
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(NamedTuple):
     """A code as written."""
 
     system: str = ""
@@ -137,8 +136,7 @@ class Coding:
     display: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Concept:
+class Concept(NamedTuple):
     """Codings that mean the same, and text."""
 
     coding: tuple[Coding, ...] = ()
@@ -147,15 +145,18 @@ class Concept:
     @property
     def words(self) -> str:
         """The text, else the first display, else the first code."""
-        return (
-            self.text
-            or next((c.display for c in self.coding if c.display), "")
-            or next((c.code for c in self.coding if c.code), "")
-        )
+        if self.text:
+            return self.text
+        for coding in self.coding:
+            if coding.display:
+                return coding.display
+        for coding in self.coding:
+            if coding.code:
+                return coding.code
+        return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """An amount as written; `value` keeps the written precision."""
 
     value: str = ""

@@ -44,6 +44,9 @@ class Pictures:
         return images.present(self.images)
 
 
+_NO_PICTURES: Final = Pictures()
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """The report's own word on what its results may leave out."""
@@ -67,6 +70,8 @@ def sample(context: Context, source: Resource, subject: Subject) -> Sample:
     if not found:
         return Sample(Material(once(said), (), said[0][1] if said else ""))
     samples = [_sample(context, specimen, subject) for specimen in found]
+    if len(samples) == 1 and not said and samples[0].latest != samples[0].time:
+        return samples[0]
     first = samples[0].material
     alike = not said and all(s.material[:2] == first[:2] for s in samples)
     times = [s.time for s in samples if s.time is not None]
@@ -100,7 +105,7 @@ def pictures(context: Context, source: Resource, fields: tuple[str, ...], subjec
     """The imaging studies that fields of a resource lead to."""
     found = images.studies(context, source, fields, subject)
     if not found:
-        return Pictures()
+        return _NO_PICTURES
     sites = [site_of_study(context, study) for study in found]
     return Pictures(
         Site(

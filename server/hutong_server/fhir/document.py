@@ -24,6 +24,18 @@ class Scope:
     parent: "Scope | None" = None
     entries: list["Resource"] = field(default_factory=list)
 
+    def close(self) -> None:
+        """Lets go of the resources, those of Bundles within it too.
+
+        They and their Bundle hold each other: all that was parsed would wait for a collection, document after document.
+        """
+        for resource in list(self.entries):
+            scope: Scope | None = resource.scope
+            # Where one is empty, those around it are.
+            while scope is not None and scope.entries:
+                scope.entries.clear()
+                scope = scope.parent
+
 
 @dataclass(slots=True, eq=False)
 class Resource:

@@ -33,6 +33,8 @@ def studies(context: Context, source: Resource, fields: tuple[str, ...], subject
     """The readable ImagingStudies of the report's patient that fields of a resource lead to."""
     found: list[Resource] = []
     for field in fields:
+        if field not in source.body:
+            continue
         for index, reference in indexed(source.body, field):
             target = _study(context, reference, source, located(source, f"{field}[{index}]"), field)
             if target is None or target in found or not context.sound(target):

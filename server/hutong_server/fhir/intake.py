@@ -74,12 +74,15 @@ def read_document(document: bytes, *, release: str = "", reading: Reading) -> tu
     _check_release(release)
     text_ = decode(document, reading.max_bytes)
     root = read(text_)
-    reports = [r for r in root.entries if r.type == "DiagnosticReport"]
-    if not reports:
-        raise document_fault(Reason.NOT_A_REPORT, "the document holds no DiagnosticReport", "Bundle.entry")
-    clock = Clock(reading.zone, reading.now + reading.future_tolerance)
-    whole_document = _Document(document, text_, Graph(root), Checks(reading.max_depth, text_), clock, release)
-    return tuple(_outcome(whole_document, report) for report in reports)
+    try:
+        reports = [r for r in root.entries if r.type == "DiagnosticReport"]
+        if not reports:
+            raise document_fault(Reason.NOT_A_REPORT, "the document holds no DiagnosticReport", "Bundle.entry")
+        clock = Clock(reading.zone, reading.now + reading.future_tolerance)
+        whole_document = _Document(document, text_, Graph(root), Checks(reading.max_depth, text_), clock, release)
+        return tuple(_outcome(whole_document, report) for report in reports)
+    finally:
+        root.close()
 
 
 def _check_release(named: str) -> None:

@@ -48,19 +48,29 @@ class JsonText:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.duplicated = False
-        """Set when an object read since the last reset held a key twice."""
+        # Not an attribute of self, which the decoder would hold and be held by: the whole text would wait for a
+        # collection, document after document.
+        twice = self._twice = [False]
 
         def pairs(members: list[tuple[str, Any]]) -> Node:
             node = dict(members)
             if len(node) != len(members):
-                self.duplicated = True
+                twice[0] = True
             return node
 
         self._exact = json.JSONDecoder(
             object_pairs_hook=pairs, parse_float=decimal_of, parse_int=integer_of, parse_constant=_refuse_constant
         )
         self._plain = json.JSONDecoder(parse_constant=_refuse_constant)
+
+    @property
+    def duplicated(self) -> bool:
+        """Whether an object read since this was last set to False held a key twice."""
+        return self._twice[0]
+
+    @duplicated.setter
+    def duplicated(self, value: bool) -> None:
+        self._twice[0] = value
 
     def peek(self) -> str:
         """The next character that is not white space; "" at the end."""

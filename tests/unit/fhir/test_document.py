@@ -1,8 +1,21 @@
 """The document that is kept, and when two documents are the same."""
 
+import gc
 import json
 
-from tests.unit.fhir.builders import NUMBER, accepted, bundle, coded, encode, observation, patient, report
+import pytest
+
+from tests.unit.fhir.builders import (
+    NUMBER,
+    accepted,
+    attempt,
+    bundle,
+    coded,
+    encode,
+    observation,
+    patient,
+    report,
+)
 
 ORDER = {
     "resourceType": "ServiceRequest",
@@ -141,3 +154,31 @@ def test_a_reference_whose_key_is_written_with_escapes_is_followed():
     found = accepted(written)
     assert len(found.results) == 1
     assert "Observation/o" in kept(found.document)
+
+
+IN_BUNDLES = bundle(bundle(bundle(report("Observation/o"), patient(), observation())), kind="batch-response")
+CONTAINED = report("#o", contained=[observation(subject={"reference": "#p"}), patient()], subject={"reference": "#p"})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        encode(whole()),
+        encode(IN_BUNDLES),
+        encode(CONTAINED),
+        encode(bundle(report("Observation/o", status="wrong"), patient(), observation())),
+        encode(bundle(patient())),
+        encode(whole())[:-2],
+    ],
+    ids=["bundle", "bundles in bundles", "contained", "refused", "no report", "cut off"],
+)
+def test_a_document_that_was_read_is_let_go_of_at_once(document: bytes) -> None:
+    """What refers to itself waits for a collection: all that was parsed, until some later document."""
+    attempt(document)
+    gc.collect()
+    gc.disable()
+    try:
+        attempt(document)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -210,7 +210,7 @@ class Settings(BaseSettings):
         900.0, description="How long calls and streams of such a connection may go on before they are cut."
     )
     stream_window: Annotated[int, Field(ge=1, le=1024)] = Field(
-        16, description="Documents of one publishing stream in work at a time."
+        64, description="Documents of one publishing stream in work at a time."
     )
     # More of either makes both slower: they run Python, one at a time, and only hand the turn around.
     worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads that answer from rows.")

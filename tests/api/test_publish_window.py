@@ -78,3 +78,22 @@ async def test_what_is_being_kept_is_answered_before_the_end() -> None:
     with pytest.raises(HutongError, match="draining"):
         await asyncio.wait_for(PublishStream(slow, answer, window, ending).run(caller.requests()), 10)
     assert answered == ["0"]
+
+
+async def test_no_job_keeps_more_than_a_chart_can_wait_for() -> None:
+    window = Window(64, 1000)
+    caller = Caller(window, 1, most=200)
+    kept: list[int] = []
+
+    async def slow(documents: Sequence[Document]) -> list[tuple[Published, ...]]:
+        kept.append(len(documents))
+        await asyncio.sleep(0.01)
+        return [() for _ in documents]
+
+    async def answer(_: Sent, __: Document, ___: tuple[Published, ...]) -> None:
+        pass
+
+    ending: asyncio.Future[HutongError] = asyncio.get_running_loop().create_future()
+    await asyncio.wait_for(PublishStream(slow, answer, window, ending).run(caller.requests()), 10)
+    assert sum(kept) == 200
+    assert max(kept) == 16

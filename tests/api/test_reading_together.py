@@ -94,6 +94,22 @@ async def test_a_document_that_ends_its_process_is_refused_alone(reading: Watche
     assert identities([await reading.read(document(99), "", READING)]) == ["together-99"]
 
 
+async def test_a_single_document_is_read_in_turn_with_those_of_streams(reading: Watched) -> None:
+    order: list[str] = []
+
+    async def read(number: int, *, ahead: bool) -> None:
+        order.extend(identities([await reading.read(document(number), "", READING, ahead=ahead)]))
+
+    streams = [asyncio.ensure_future(read(number, ahead=False)) for number in range(60)]
+    await asyncio.sleep(0)
+    singles = [asyncio.ensure_future(read(number, ahead=True)) for number in range(100, 120)]
+    await asyncio.gather(*streams, *singles)
+    assert len(order) == 80
+    places = [order.index(f"together-{number}") for number in range(100, 120)]
+    # The first two were out already, each alone; then eight of each in turn.
+    assert places == [*range(2, 10), *range(18, 26), *range(34, 38)], places
+
+
 async def test_nobody_is_read_for_who_went_away(reading: Watched) -> None:
     first = asyncio.ensure_future(reading.read(document(0), "", READING))
     gone = [asyncio.ensure_future(reading.read(document(number), "", READING)) for number in range(1, 60)]

@@ -88,17 +88,25 @@ class DocumentReading:
         self._door = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
         self._closed = False
-        self._waiting: deque[_Asked] = deque()
+        self._ahead: deque[_Asked] = deque()
+        self._behind: deque[_Asked] = deque()
+        self._was_ahead = False
         self._in_work = 0
         self._alone = False
 
-    async def read(self, document: bytes, release: str, reading: Reading) -> tuple[Outcome, ...]:
-        """See fhir.intake.read_document. Raises HutongError; INTERNAL for a document that ended its process twice."""
+    async def read(
+        self, document: bytes, release: str, reading: Reading, *, ahead: bool = False
+    ) -> tuple[Outcome, ...]:
+        """See fhir.intake.read_document. Raises HutongError; INTERNAL for a document that ended its process twice.
+
+        `ahead`: in turn with all that wait without it, however many they are. A single report was finished just now, and
+        its doctor waits; streams may bring last year's.
+        """
         loop = asyncio.get_running_loop()
         if not self._count:
             return await loop.run_in_executor(self._threads, read_rendered, document, release, reading)
         asked = _Asked(document, release, reading, loop.create_future())
-        self._waiting.append(asked)
+        (self._ahead if ahead else self._behind).append(asked)
         self._hand_out()
         return await asked.answered
 
@@ -109,6 +117,11 @@ class DocumentReading:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(cancel_futures=True)
+
+    @property
+    def _waiting(self) -> deque[_Asked]:
+        """What is read next: what stands ahead, but not twice before the others."""
+        return self._ahead if self._ahead and not (self._was_ahead and self._behind) else self._behind
 
     def _hand_out(self) -> None:
         """Gives the processes what waits: one part more than there are processes, so that none waits for us."""
@@ -132,12 +145,14 @@ class DocumentReading:
     def _next(self) -> list[_Asked]:
         part: list[_Asked] = []
         size = 0
-        while self._waiting and len(part) < _TOGETHER:
-            asked = self._waiting[0]
+        waiting = self._waiting
+        self._was_ahead = waiting is self._ahead
+        while waiting and len(part) < _TOGETHER:
+            asked = waiting[0]
             size += len(asked.document)
             if part and (asked.tries or part[0].tries or size > _TOGETHER_BYTES):
                 break
-            self._waiting.popleft()
+            waiting.popleft()
             if not asked.answered.done():
                 part.append(asked)
         return part
@@ -176,7 +191,7 @@ class DocumentReading:
             elif not isinstance(error, BrokenProcessPool):
                 asked.answered.set_exception(error)
             elif asked.tries < _TRIES:
-                self._waiting.appendleft(asked)
+                self._ahead.appendleft(asked)
             else:
                 asked.answered.set_exception(HutongError(Reason.INTERNAL, "The document could not be read."))
 

@@ -15,6 +15,10 @@ from hutong_server.domain.report import Issue
 from hutong_server.usecases.publish import Published, PublishJob
 
 
+_TOGETHER = 16
+"""Documents kept in one write job, at most: a chart waits for a job that has begun, a millisecond a document."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document ready to be kept. With `issues` it is refused as a whole, and its job keeps only that."""
@@ -111,6 +115,6 @@ class PublishStream:
             return []
         await asyncio.wait({self._sent[0].document})
         batch = []
-        while self._sent and self._sent[0].document.done():
+        while self._sent and len(batch) < _TOGETHER and self._sent[0].document.done():
             batch.append(self._sent.popleft())
         return batch

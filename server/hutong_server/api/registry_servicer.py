@@ -50,7 +50,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         """See the contract."""
         parts, this = self._parts, call.current()
         try:
-            job = await self._prepare(request, this.peer, this.request_id, "", "")
+            job = await self._prepare(request, this.peer, this.request_id, "", "", alone=True)
         except HutongError as error:
             if error.issues and not request.validate_only:
                 parts.unmapped.refused(this.peer.institution, error.issues)
@@ -148,6 +148,8 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
         request_id: str,
         feed: str,
         position: str,
+        *,
+        alone: bool = False,
     ) -> PublishJob:
         """Reads a document and makes its write job. Raises HutongError for faults of the document as a whole."""
         parts = self._parts
@@ -158,7 +160,7 @@ class RegistryServicer(registry_service_pb2_grpc.RegistryServiceServicer):
             future_tolerance=parts.limits.future_tolerance,
             max_bytes=parts.limits.max_document_bytes,
         )
-        readings = await parts.reading.read(request.document, release, reading)
+        readings = await parts.reading.read(request.document, release, reading, ahead=alone)
         command = PublishDocument(readings, caller, now, request_id, feed, position, request.validate_only)
         results = sum(len(each.results) for each in readings if isinstance(each, Report))
         # A thread costs more than an ordinary report.

@@ -99,8 +99,8 @@ class DocumentReading:
     ) -> tuple[Outcome, ...]:
         """See fhir.intake.read_document. Raises HutongError; INTERNAL for a document that ended its process twice.
 
-        `ahead`: in turn with all that wait without it, however many they are. A single report was finished just now, and
-        its doctor waits; streams may bring last year's.
+        `ahead`: in turn with all that wait without it, however many they are. A single report was finished just now,
+        and its doctor waits; streams may bring last year's.
         """
         loop = asyncio.get_running_loop()
         if not self._count:

@@ -14,7 +14,6 @@ from hutong_server.domain.errors import HutongError
 from hutong_server.domain.report import Issue
 from hutong_server.usecases.publish import Published, PublishJob
 
-
 _TOGETHER = 16
 """Documents kept in one write job, at most: a chart waits for a job that has begun, a millisecond a document."""
 
@@ -114,7 +113,7 @@ class PublishStream:
         if not self._sent:
             return []
         await asyncio.wait({self._sent[0].document})
-        batch = []
+        batch: list[Sent] = []
         while self._sent and len(batch) < _TOGETHER and self._sent[0].document.done():
             batch.append(self._sent.popleft())
         return batch

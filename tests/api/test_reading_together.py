@@ -1,6 +1,7 @@
 """Documents are given to a reading process several at a time, and none pays for another."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -12,8 +13,9 @@ import pytest
 import pytest_asyncio
 from hutong_server.api.document_reading import DocumentReading, read_all
 from hutong_server.domain.errors import HutongError, Reason
-from hutong_server.domain.report import Report
+from hutong_server.domain.report import Packed, Report, Withdrawal
 from hutong_server.fhir.intake import Reading
+from hutong_server.store.packing import unpack_document
 
 from tests.api.documents import encoded, lab_report, person
 from tests.building import NOW
@@ -108,6 +110,18 @@ async def test_a_single_document_is_read_in_turn_with_those_of_streams(reading: 
     places = [order.index(f"together-{number}") for number in range(100, 120)]
     # The first two were out already, each alone; then eight of each in turn.
     assert places == [*range(2, 10), *range(18, 26), *range(34, 38)], places
+
+
+async def test_a_report_is_packed_where_it_is_read_and_a_withdrawal_is_not(reading: Watched) -> None:
+    (report,) = await reading.read(document(0), "", READING)
+    assert isinstance(report, Report)
+    assert isinstance(report.document, Packed)
+    assert unpack_document(report.document) == document(0)
+    # It stands in the export of the ledger, too, where others read it.
+    withdrawn = encoded({**json.loads(document(0)), "status": "entered-in-error"})
+    (withdrawal,) = await reading.read(withdrawn, "", READING)
+    assert isinstance(withdrawal, Withdrawal)
+    assert withdrawal.document == withdrawn
 
 
 async def test_nobody_is_read_for_who_went_away(reading: Watched) -> None:

@@ -350,20 +350,43 @@ def test_while_calls_are_turned_away_the_counting_waits_but_not_for_ever(
     store: Store, shedding: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rests: list[float] = []
+    reading: list[bool] = []
+    within: list[float] = []
 
     class Clock:
         perf_counter = time.perf_counter
-        sleep = rests.append
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            (within if reading else rests).append(seconds)
+
+    class Watched:
+        """The store, told when a read begins and ends."""
+
+        submit = store.submit
+
+        @staticmethod
+        def read(job: Any) -> Any:
+            reading.append(True)
+            try:
+                return store.read(job)
+            finally:
+                reading.pop()
 
     monkeypatch.setattr(counting_module, "time", Clock)
     monkeypatch.setattr(counting_module, "_PATIENCE", 3.0)
-    counting = Counting(store, lambda: BOOK, now, Metrics(), shedding=lambda: shedding)
+    monkeypatch.setattr(counting_module, "_BREATH", 0.0)
+    watched: Any = Watched()
+    counting = Counting(watched, lambda: BOOK, now, Metrics(), shedding=lambda: shedding)
     for number in range(20):
         prompt = offer(number.to_bytes(16, "big"), FIRST + number * DAY, "H1", {"K": ("H3", b"a" * 16)})
         store.submit(lambda writer, prompt=prompt: writer.put_prompt(prompt)).result(30)
     assert counting.count()
     assert rests.count(1.0) == (3 if shedding else 0)
     assert asked(store, WHOLE, ())[()].prompts
+    # It rests within a read, too, but never for long: its transaction is open meanwhile.
+    assert within
+    assert max(within) < 0.5
     # The next look has its own minute.
     prompt = offer(b"n" * 16, FIRST, "H1", {"K": ("H3", b"a" * 16)})
     store.submit(lambda writer: writer.put_prompt(prompt)).result(30)

@@ -39,7 +39,7 @@ _BREATH = 0.001
 _REST = 15
 """How many times as long it rests: a sixteenth of a processor, whatever there is to count."""
 _PATIENCE = 60.0
-"""Seconds that a look waits in all while calls are turned away, a second at a time: then it goes on all the same."""
+"""Seconds that a look waits in all while calls are turned away: then it goes on all the same."""
 _TURN = 0.0001
 """Seconds after which the thread that counts hands the interpreter to whoever waits for it. A chart waits for it some
 thirty times: at Python's own 5 ms each, all charts took a fifth of a second more while a large day was counted."""
@@ -76,11 +76,22 @@ class _Breath:
             sys.setswitchinterval(self._usual)
             # What took long at once was another's: a statement, or a wait for the interpreter.
             time.sleep(self._rest * min(worked, 10 * _BREATH))
-            if self._patience > 0 and self._shedding():
-                self._patience -= 1.0
-                time.sleep(1.0)
             sys.setswitchinterval(_TURN)
         self._since = time.perf_counter()
+
+    def outside(self) -> bool:
+        """Waits a second while calls are turned away; False where that is over, or was long enough.
+
+        Only where no read goes on: a database ends a transaction that is idle for long, and cleans up behind none.
+        """
+        if self._patience <= 0 or not self._shedding():
+            return False
+        self._patience -= 1.0
+        sys.setswitchinterval(self._usual)
+        time.sleep(1.0)
+        sys.setswitchinterval(_TURN)
+        self._since = time.perf_counter()
+        return True
 
 
 class Counting:
@@ -165,8 +176,12 @@ class Counting:
         return self._clock() - self._kept > LEASE // 3
 
     def _hold(self) -> None:
-        if self._late():
-            self._keep([])
+        """Between two reads: waits while calls are turned away, and says in time that this process counts."""
+        while True:
+            if self._late():
+                self._keep([])
+            if not self._breath.outside():
+                return
 
     def _keep(self, changes: list[Change]) -> None:
         began = time.perf_counter()

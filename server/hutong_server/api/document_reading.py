@@ -27,6 +27,7 @@ from hutong_server.api.wire_form import ProtoWire
 from hutong_server.domain.errors import HutongError, Reason
 from hutong_server.domain.report import Party, Report, Result, called_in
 from hutong_server.fhir.intake import Outcome, Reading, read_document
+from hutong_server.store.packing import pack_document
 from hutong_server.telemetry import log
 
 _WIRE = ProtoWire()
@@ -39,14 +40,17 @@ _COLLECTED_AFTER = 50_000
 
 
 def read_rendered(document: bytes, release: str, reading: Reading) -> tuple[Outcome, ...]:
-    """read_document, with what a reader sees of each result in its wire form already: little to hand over."""
+    """read_document, with all that can be done here: less to hand over, and less for those who write.
+
+    What a reader sees of each result is in its wire form, and the document packed.
+    """
     return tuple(_rendered(each) for each in read_document(document, release=release, reading=reading))
 
 
 def _rendered(outcome: Outcome) -> Outcome:
     if not isinstance(outcome, Report):
         return outcome
-    return replace(outcome, results=tuple(map(_written, outcome.results)))
+    return replace(outcome, results=tuple(map(_written, outcome.results)), document=pack_document(outcome.document))
 
 
 def _written(result: Result) -> Result:

@@ -15,6 +15,10 @@ CodeKey = tuple[str, str]
 """(system, code). A free text stands as ("", text): a system is never empty for a coding that has one."""
 
 
+class Packed(bytes):
+    """Bytes in the form in which the store keeps them, packed where there was time; only the store reads them."""
+
+
 class Status(StrEnum):
     """Status of a report or result (FHIR DiagnosticReport.status and Observation.status)."""
 
@@ -352,7 +356,7 @@ class Report:
     conclusion: str
     attachments: int
     document: bytes
-    """The report and what it refers to, each resource byte for byte."""
+    """The report and what it refers to, each resource byte for byte; or the same Packed."""
     digest: bytes
     """SHA-256 over the resources of the document in an order of their own: equal for the same document."""
     issues: tuple[Issue, ...] = field(default=())

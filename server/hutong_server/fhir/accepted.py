@@ -9,6 +9,7 @@ Of anything else nothing is said here, and the library judges: other members or 
 type refuses, nulls, empty values, extensions of primitives. No value is remembered.
 """
 
+import sys
 import typing
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +21,7 @@ from hutong_server.fhir.json_text import Node
 from hutong_server.fhir.shape import CHECKED_TYPES, ShapeFault, check_base64, elements
 
 _MOST_FORMS: Final = 500
-"""Sets of members kept for one type of object; when there are more, it begins anew."""
+"""Sets of members kept for one type of object; the oldest goes when there are more."""
 _MOST_MEMBERS: Final = 64
 _JUDGED_APART: Final = ("resourceType", "contained")
 """Members of a resource: the first chose the model, the second's resources are validated one by one."""
@@ -95,21 +96,30 @@ def _learn(node: Node, of: Any, apart: tuple[str, ...]) -> None:
         elif element is None or key[0] == "_" or key == "fhir_comments":
             known = False
         elif element.model is not None:
-            steps.append(_Step(element.repeats, element.kinds, None, _forms(element.model)))
+            steps.append(_step(of, key))
             for item in value if element.repeats else (value,):
                 _learn(item, element.model, ())
         elif dict in element.kinds:
             known = False
         else:
-            steps.append(_Step(element.repeats, element.kinds, _type(of, key), {}))
+            steps.append(_step(of, key))
     if known:
         forms = _forms(of)
         if len(forms) >= _MOST_FORMS:
-            forms.clear()
-        forms[tuple(node)] = tuple(steps)
+            oldest, *_ = forms
+            forms.pop(oldest, None)
+        # Each name once for all: sets of members differ by one or two.
+        forms[tuple(map(sys.intern, node))] = tuple(steps)
 
 
 @cache
+def _step(of: Any, key: str) -> _Step:
+    element = elements(of)[key]
+    if element.model is not None:
+        return _Step(element.repeats, element.kinds, None, _forms(element.model))
+    return _Step(element.repeats, element.kinds, _type(of, key), {})
+
+
 def _type(of: Any, key: str) -> Callable[[Any], Any]:
     """The library's own type of a primitive element, as the model has it; raises ValueError or ShapeFault."""
     field = next(field for name, field in of.model_fields.items() if (field.alias or name) == key)

@@ -56,6 +56,7 @@ class ReportVersion:
     status: str
     received: Instant
     document: bytes
+    """As it came, or Packed already."""
     images: bytes
     """Wire form of the images, opaque here."""
     path: str = ""

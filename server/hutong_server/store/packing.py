@@ -11,7 +11,7 @@ from typing import Any
 import msgpack
 
 from hutong_server.domain.person import Demographics, PatientKey
-from hutong_server.domain.report import VersionKey
+from hutong_server.domain.report import Packed, VersionKey
 from hutong_server.store import compact
 
 KEY_SIZE = 16
@@ -77,9 +77,9 @@ def decompress(packed: bytes) -> bytes:
     return zlib.decompress(packed)
 
 
-def pack_document(document: bytes) -> bytes:
-    """A document, made small before it is sealed."""
-    return compact.packed_folded(compact.DOCUMENT, document)
+def pack_document(document: bytes) -> Packed:
+    """A document, made small before it is sealed; as it is when that was done."""
+    return document if isinstance(document, Packed) else Packed(compact.packed_folded(compact.DOCUMENT, document))
 
 
 def unpack_document(packed: bytes) -> bytes:

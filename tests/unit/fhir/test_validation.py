@@ -76,11 +76,16 @@ def _resources(document: bytes) -> list[dict]:
     return [each.body for each in read(decode(document, 2**30)).entries if each.type in CHECKED_TYPES]
 
 
+def forget() -> None:
+    known._forms.cache_clear()
+    known._step.cache_clear()
+
+
 @pytest.fixture
 def nothing_known() -> Iterator[None]:
-    known._forms.cache_clear()
+    forget()
     yield
-    known._forms.cache_clear()
+    forget()
 
 
 def test_what_was_seen_once_is_known(nothing_known: None) -> None:
@@ -104,10 +109,10 @@ def test_whatever_is_known_the_faults_are_the_same(document: bytes) -> None:
         for each in _resources(json.dumps(WHOLE).encode()):
             faults(each, release, 100)
         found = [faults(each, release, 100) for each in resources]
-        known._forms.cache_clear()
+        forget()
         for each, told in zip(resources, found, strict=True):
             assert faults(each, release, 100) == told
-            known._forms.cache_clear()
+            forget()
 
 
 def test_the_memory_is_bounded_and_holds_nothing_of_a_document(
@@ -121,7 +126,9 @@ def test_the_memory_is_bounded_and_holds_nothing_of_a_document(
         assert faults({first: members[first], **members}, "R4", 100) == ()
         assert 1 <= len(known._forms(of)) <= 3
         assert CANARY not in repr(known._forms(of))
-    assert known._forms(of)
+    # The oldest went, the newest stand.
+    orders = [{first: members[first], **members} for first in members]
+    assert [known.accepted(each, of, 100) for each in orders] == [False] * (len(orders) - 3) + [True] * 3
     many = observation(extension=[{"url": f"http://x/{i}", "valueString": "x"} for i in range(3)])
     assert faults({**many, **{f"_{key}": {"id": "x"} for key in ("status", "effectiveDateTime")}}, "R4", 100) == ()
     assert not any("_status" in form for form in known._forms(of))

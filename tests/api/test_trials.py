@@ -100,6 +100,7 @@ async def test_a_trial_prompt_is_checked_as_any_other(tried: tuple[Site, str], s
 
 async def test_a_trial_publish_leaves_a_record_and_no_patient(tried: tuple[Site, str], serials: Iterator[int]) -> None:
     site, url = tried
+    await site.publishing("H1").PublishReport(publish(lab_report("trial-6", person(next(serials)))), timeout=10)
     before, counted_before = rows(url), await asyncio.to_thread(published, site)
     assert counted_before
     document = publish(lab_report("trial-5", person(next(serials))), validate_only=True)
@@ -133,6 +134,7 @@ async def test_trials_of_a_stream_are_on_record_also_what_is_no_document(
     tried: tuple[Site, str], serials: Iterator[int]
 ) -> None:
     site, url = tried
+    await site.publishing("H1").PublishReport(publish(lab_report("trial-6", person(next(serials)))), timeout=10)
     before, counted_before = rows(url), await asyncio.to_thread(published, site)
     request = registry_service_pb2.PublishReportsRequest
     sent = [

@@ -113,12 +113,13 @@ async def test_a_single_document_is_read_in_turn_with_those_of_streams(reading: 
 
 
 async def test_a_report_is_packed_where_it_is_read_and_a_withdrawal_is_not(reading: Watched) -> None:
-    (report,) = await reading.read(document(0), "", READING)
+    given = document(0)
+    (report,) = await reading.read(given, "", READING)
     assert isinstance(report, Report)
     assert isinstance(report.document, Packed)
-    assert unpack_document(report.document) == document(0)
+    assert unpack_document(report.document) == given
     # It stands in the export of the ledger, too, where others read it.
-    withdrawn = encoded({**json.loads(document(0)), "status": "entered-in-error"})
+    withdrawn = encoded({**json.loads(given), "status": "entered-in-error"})
     (withdrawal,) = await reading.read(withdrawn, "", READING)
     assert isinstance(withdrawal, Withdrawal)
     assert withdrawal.document == withdrawn
